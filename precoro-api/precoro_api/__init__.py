@@ -1,0 +1,37 @@
+"""Everything known of the Precoro API: the table of its resources, a client, the errors."""
+
+from precoro_api.client import LOOKUP_LIMIT, Client
+from precoro_api.errors import (
+    BadCredentials,
+    NotAllowed,
+    NotFound,
+    OutcomeUnknown,
+    PrecoroError,
+    QuotaSpent,
+    Rejected,
+    TryLater,
+    UnexpectedAnswer,
+)
+from precoro_api.resource import Confidence, Resource
+from precoro_api.resources import BY_NAME, RESOURCES
+from precoro_api.settings import SettingsError, client_from
+
+__all__ = [
+    "BY_NAME",
+    "LOOKUP_LIMIT",
+    "RESOURCES",
+    "BadCredentials",
+    "Client",
+    "Confidence",
+    "NotAllowed",
+    "NotFound",
+    "OutcomeUnknown",
+    "PrecoroError",
+    "QuotaSpent",
+    "Rejected",
+    "Resource",
+    "SettingsError",
+    "TryLater",
+    "UnexpectedAnswer",
+    "client_from",
+]

@@ -1,0 +1,266 @@
+"""Fields of the API's records: eight kinds, each with one stable type.
+
+The API answers numbers as strings, empty objects as empty lists and moments in any offset
+(a PHP back end's habits). `Field.read` turns each of these into the one value its kind
+promises, so that a column downstream never changes its type.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from decimal import Decimal, InvalidOperation
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "Field",
+    "Kind",
+    "Misfit",
+    "array",
+    "flag",
+    "integer",
+    "moment",
+    "number",
+    "object_",
+    "private",
+    "read_moment",
+    "read_row",
+    "text",
+    "unwrap",
+]
+
+
+class Misfit(ValueError):
+    """A value that no reading of its field's kind can make sense of."""
+
+
+class Kind(str, Enum):
+    """The type that a field has everywhere downstream."""
+
+    ID = "id"
+    INTEGER = "integer"
+    NUMBER = "number"
+    TEXT = "text"
+    FLAG = "flag"
+    MOMENT = "moment"
+    OBJECT = "object"
+    ARRAY = "array"
+
+
+_SCHEMAS: dict[Kind, dict[str, Any]] = {
+    Kind.ID: {"type": ["integer"]},
+    Kind.INTEGER: {"type": ["integer", "null"]},
+    Kind.NUMBER: {"type": ["number", "null"]},
+    Kind.TEXT: {"type": ["string", "null"]},
+    Kind.FLAG: {"type": ["boolean", "null"]},
+    Kind.MOMENT: {"type": ["string", "null"], "format": "date-time"},
+    Kind.OBJECT: {"type": ["object", "null"], "additionalProperties": True},
+    Kind.ARRAY: {"type": ["array", "null"], "items": {}},
+}
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a record, by the API's own name.
+
+    `private` marks personal and bank data, whose values no log or report may show.
+    """
+
+    name: str
+    kind: Kind
+    private: bool = False
+
+    @property
+    def json_schema(self) -> dict[str, Any]:
+        """JSON Schema of the value that `read` returns."""
+        return dict(_SCHEMAS[self.kind])
+
+    def read(self, value: object) -> Any:
+        """The value in this field's one type, or None where the API says nothing.
+
+        Raises Misfit where the value is of another nature altogether.
+        """
+        if value is None:
+            return None
+        return _READERS[self.kind](value)
+
+
+def _empty(value: object) -> bool:
+    return value in ("", [], {})
+
+
+def _read_integer(value: object) -> int | None:
+    read = _read_number(value)
+    if read is None:
+        return None
+    if read != read.to_integral_value():
+        raise Misfit(f"{value!r} is not a whole number")
+    return int(read)
+
+
+def _read_number(value: object) -> Decimal | None:
+    if _empty(value):
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal, str)):
+        raise Misfit(f"{type(value).__name__} is not a number")
+    try:
+        read = Decimal(str(value).strip())
+    except InvalidOperation:
+        raise Misfit(f"{value!r} is not a number") from None
+    if not read.is_finite():
+        raise Misfit(f"{value!r} is not a finite number")
+    return read
+
+
+def _read_text(value: object) -> str | None:
+    if isinstance(value, str):
+        return value
+    if value in ([], {}):
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float, Decimal)):
+        return str(value)
+    raise Misfit(f"{type(value).__name__} is not a text")
+
+
+_FLAGS: dict[object, bool] = {"1": True, "true": True, "0": False, "false": False}
+
+
+def _read_flag(value: object) -> bool | None:
+    if isinstance(value, bool):
+        return value
+    if _empty(value):
+        return None
+    if isinstance(value, (int, str, Decimal)):
+        read = _FLAGS.get(str(value).strip().lower())
+        if read is not None:
+            return read
+    raise Misfit(f"{value!r} is neither true nor false")
+
+
+def read_moment(value: object) -> str | None:
+    """An ISO 8601 text as RFC 3339 in UTC (`2025-05-05T23:59:59+00:00`); no zone means UTC."""
+    if _empty(value):
+        return None
+    if not isinstance(value, str):
+        raise Misfit(f"{type(value).__name__} is not a moment")
+    try:
+        read = datetime.fromisoformat(value.strip().replace("Z", "+00:00").replace("z", "+00:00"))
+    except ValueError:
+        raise Misfit(f"{value!r} is not an ISO 8601 moment") from None
+    if read.tzinfo is None:
+        read = read.replace(tzinfo=timezone.utc)
+    try:
+        return read.astimezone(timezone.utc).isoformat()
+    except OverflowError:
+        raise Misfit(f"{value!r} lies outside the calendar") from None
+
+
+def unwrap(value: object) -> object:
+    """The inside of `{"data": …}`, the API's envelope of nested values; others as they are."""
+    if isinstance(value, dict) and value.keys() == {"data"}:
+        return value["data"]
+    return value
+
+
+def _read_object(value: object) -> dict[str, Any] | None:
+    value = unwrap(value)
+    if value is None or _empty(value):
+        return None
+    if isinstance(value, dict):
+        return value
+    raise Misfit(f"{type(value).__name__} is not an object")
+
+
+def _read_array(value: object) -> list[Any] | None:
+    value = unwrap(value)
+    if value is None or value == "":
+        return None
+    if isinstance(value, list):
+        return value
+    if isinstance(value, dict) and all(str(key).isdigit() for key in value):
+        return list(value.values())  # a PHP list with gaps arrives as {"0": …, "2": …}
+    raise Misfit(f"{type(value).__name__} is not an array")
+
+
+_READERS = {
+    Kind.ID: _read_integer,
+    Kind.INTEGER: _read_integer,
+    Kind.NUMBER: _read_number,
+    Kind.TEXT: _read_text,
+    Kind.FLAG: _read_flag,
+    Kind.MOMENT: read_moment,
+    Kind.OBJECT: _read_object,
+    Kind.ARRAY: _read_array,
+}
+
+
+def read_row(
+    fields: Mapping[str, Field], row: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A row as (record, extra): known fields in their one type, and all that fits none.
+
+    `extra` holds keys that `fields` does not know and values that are of another nature than
+    their field, each as it came; nothing is lost.
+    """
+    record: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
+    for key, value in row.items():
+        known = fields.get(key)
+        if known is None:
+            extra[key] = value
+            continue
+        try:
+            record[key] = known.read(value)
+        except Misfit:
+            record[key] = None
+            extra[key] = value
+    return record, extra
+
+
+# The words of the table: each names the fields of one kind.
+
+
+def integer(*names: str) -> tuple[Field, ...]:
+    """Whole numbers."""
+    return tuple(Field(name, Kind.INTEGER) for name in names)
+
+
+def number(*names: str) -> tuple[Field, ...]:
+    """Exact decimals: money, percents, quantities; the API sends some of them as text."""
+    return tuple(Field(name, Kind.NUMBER) for name in names)
+
+
+def text(*names: str) -> tuple[Field, ...]:
+    """Texts, and identifiers of other systems, which may look like numbers."""
+    return tuple(Field(name, Kind.TEXT) for name in names)
+
+
+def private(*names: str) -> tuple[Field, ...]:
+    """Texts about people and bank accounts: never shown in logs and reports."""
+    return tuple(Field(name, Kind.TEXT, private=True) for name in names)
+
+
+def flag(*names: str) -> tuple[Field, ...]:
+    """Yes or no."""
+    return tuple(Field(name, Kind.FLAG) for name in names)
+
+
+def moment(*names: str) -> tuple[Field, ...]:
+    """Points in time, in UTC."""
+    return tuple(Field(name, Kind.MOMENT) for name in names)
+
+
+def object_(*names: str) -> tuple[Field, ...]:
+    """One nested object each, or nothing."""
+    return tuple(Field(name, Kind.OBJECT) for name in names)
+
+
+def array(*names: str) -> tuple[Field, ...]:
+    """A nested collection each."""
+    return tuple(Field(name, Kind.ARRAY) for name in names)

@@ -1,0 +1,5 @@
+"""Run the tap as `python -m tap_precoro`."""
+
+from tap_precoro.tap import TapPrecoro
+
+TapPrecoro.cli()
