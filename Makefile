@@ -1,6 +1,6 @@
 # The commands of this project. Each does its own set-up.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check docs lock clean
+.PHONY: help install demo test check wheels docs lock clean
 
 export UV_PYTHON_DOWNLOADS := never
 export MELTANO_SEND_ANONYMOUS_USAGE_STATS := false
@@ -43,6 +43,9 @@ check: install ## lint, types, and whether the generated docs are fresh
 	$(BIN)/mypy
 	$(BIN)/python scripts/docs.py --check
 	$(BIN)/python scripts/erp_example.py --check
+
+wheels: install ## build the wheels and install them the ways users do
+	$(BIN)/python scripts/try_wheels.py
 
 docs: install ## write the generated tables
 	$(BIN)/python scripts/docs.py

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from precoro_api import Confidence, NotAllowed, NotFound
 from precoro_api.fields import Field, Kind, read_row
 from singer_sdk import Stream
-from singer_sdk.helpers._typing import TypeConformanceLevel  # type: ignore[attr-defined]
+from singer_sdk.helpers.conform import TypeConformanceLevel
 from typing_extensions import override
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class PrecoroStream(Stream):
         replication_key: str | None = None,
     ) -> None:
         self.columns = {field.name: field for field in fields}
+        self._blank: dict[str, Any] = dict.fromkeys(self.columns)
         super().__init__(tap, name=name, schema=schema_of(self.columns.values()))
         self.precoro = tap
         self.resource = resource
@@ -87,12 +88,11 @@ class PrecoroStream(Stream):
             self.logger.warning("%s: kept in %s, not in a column: %s.", self.name, EXTRA, told)
 
     def read(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """A row of the API as a record of this stream."""
+        """A row of the API as a record of this stream, with every column."""
         record, extra = read_row(self.columns, row)
         for key, value in extra.items():
             self._unknown.setdefault(key, type(value).__name__)
-        record[EXTRA] = extra or None
-        return record
+        return {**self._blank, **record, EXTRA: extra or None}
 
     @override
     def compare_start_date(self, value: str, start_date_value: str) -> str:
@@ -156,8 +156,6 @@ class ListStream(PrecoroStream):
                 first = False
             for row in page.rows:
                 record = self.read(row)
-                if self.replication_key:
-                    record.setdefault(self.replication_key, None)
                 if listing:
                     listing.note(record)
                 if reach == since or self._is_due(record, since):

@@ -17,6 +17,7 @@ from tap_precoro.streams import ListStream, PrecoroStream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import FrameType
 
     from precoro_api import Client, Resource
 
@@ -89,6 +90,14 @@ class TapPrecoro(Tap):
         lines = LineStream(self, resource)
         details = DetailStream(self, resource, lines)
         return [listed, details, lines]
+
+    @override
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        """Write the state of what is done, and say in the exit code that it was interrupted."""
+        try:
+            super()._handle_termination(signum, frame)
+        except SystemExit:
+            sys.exit(128 + signum)
 
     @classmethod
     @override

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from precoro_sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+NO_LIMITS = {
+    "minute_limit": 0,
+    "hour_limit": 0,
+    "day_limit": 0,
+    "duplicate_limiter": "off",
+}
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Sandbox]]:
+    """Start sandboxes without limits, unless a test sets them; all stop when the test ends."""
+    running: list[Sandbox] = []
+
+    def start(switches: dict[str, Any] | None = None, **options: Any) -> Sandbox:
+        sandbox = Sandbox(switches={**NO_LIMITS, **(switches or {})}, **options).start()
+        running.append(sandbox)
+        return sandbox
+
+    yield start
+    for sandbox in running:
+        sandbox.stop()
+
+
+@pytest.fixture(scope="session")
+def demo() -> Iterator[Sandbox]:
+    """The demo company without limits, for tests that only read."""
+    with Sandbox(seed="demo", switches=NO_LIMITS) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def ask() -> Iterator[Callable[..., requests.Response]]:
+    """Send a request to a sandbox with its key; `headers` come on top, None takes one away."""
+    with requests.Session() as session:
+        session.trust_env = False
+
+        def send(
+            sandbox: Sandbox,
+            method: str,
+            path: str,
+            *,
+            headers: dict[str, str | None] | None = None,
+            **options: Any,
+        ) -> requests.Response:
+            sent = {"X-AUTH-TOKEN": sandbox.account.token, "email": sandbox.account.email}
+            sent |= headers or {}
+            return session.request(method, sandbox.url + path, headers=sent, timeout=10, **options)
+
+        yield send

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from precoro_sandbox import Account, Sandbox, SandboxClock, Switches
+from tap_precoro.tap import TapPrecoro
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SPEED = 6000
+
+
+@dataclass
+class Run:
+    """What one run of the tap wrote, and what it asked for."""
+
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def records(self, stream: str) -> list[dict[str, Any]]:
+        return [
+            message["record"]
+            for message in self.messages
+            if message["type"] == "RECORD" and message["stream"] == stream
+        ]
+
+    @property
+    def states(self) -> list[dict[str, Any]]:
+        return [message["value"] for message in self.messages if message["type"] == "STATE"]
+
+    @property
+    def state(self) -> dict[str, Any]:
+        return self.states[-1]
+
+    def bookmark(self, stream: str) -> str | None:
+        return self.state["bookmarks"].get(stream, {}).get("replication_key_value")
+
+
+@pytest.fixture(autouse=True)
+def clean_env(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting comes from the environment of whoever runs the tests."""
+    for name in list(os.environ):
+        if name.startswith(("TAP_PRECORO", "TARGET_PRECORO")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Sandbox]]:
+    """Start sandboxes with a fast clock and the published limits; all stop with the test."""
+    running: list[Sandbox] = []
+
+    def start(rows: dict[str, list[dict[str, Any]]] | None = None, **options: Any) -> Sandbox:
+        clock = SandboxClock(SPEED)
+        if rows is not None:
+            switches = options.pop("switches", {})
+            account = Account.open(clock, Switches.set(switches), rows)
+            options |= {"accounts": [account], "switches": switches}
+        sandbox = Sandbox(clock=clock, **options).start()
+        running.append(sandbox)
+        return sandbox
+
+    yield start
+    for sandbox in running:
+        sandbox.stop()
+
+
+def config_of(sandbox: Sandbox, **more: Any) -> dict[str, Any]:
+    return {
+        "auth_token": sandbox.account.token,
+        "email": sandbox.account.email,
+        "base_url": sandbox.url,
+        "clock_speed": SPEED,
+        **more,
+    }
+
+
+@pytest.fixture
+def sync() -> Callable[..., Run]:
+    """Run the tap for some streams; an exception of the tap is the test's to expect."""
+
+    def run(
+        sandbox: Sandbox,
+        *streams: str,
+        state: dict[str, Any] | None = None,
+        into: Run | None = None,
+        **settings: Any,
+    ) -> Run:
+        result = into if into is not None else Run()
+        tap = TapPrecoro(config=config_of(sandbox, **settings), state=state)
+        for name, stream in tap.streams.items():
+            stream.selected = name in streams
+        before = len(sandbox.served)
+        out = io.StringIO()
+        try:
+            with contextlib.redirect_stdout(out):
+                tap.sync_all()
+        finally:
+            result.messages += [json.loads(line) for line in out.getvalue().splitlines()]
+            result.requests += [f"{each.method} {each.path}" for each in sandbox.served[before:]]
+        return result
+
+    return run
+
+
+@pytest.fixture
+def new_run() -> type[Run]:
+    """For what a run wrote before it failed."""
+    return Run

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import pytest
+from precoro_api import TryLater
+from precoro_sandbox import Fault
+
+ORDERS = "purchase_orders"
+DETAILS, LINES = f"{ORDERS}_details", f"{ORDERS}_items"
+
+
+def moment(day):
+    return f"2025-03-{day:02d}T00:00:00+00:00"
+
+
+def document(number, changed, lines=2, **more):
+    """A document of a store; its id is 1000 more than its idn."""
+    return {
+        "id": 1000 + number,
+        "idn": str(number),
+        "updateDate": changed,
+        "createDate": changed,
+        "items": [
+            {"id": number * 10 + line, "name": f"line {line}", "quantity": 1, "price": 2.5}
+            for line in range(lines)
+        ],
+        **more,
+    }
+
+
+def test_300_orders_with_details_and_lines_take_two_lists_and_300_details(serve, sync):
+    orders = [document(n, moment(n % 28 + 1)) for n in range(1, 301)]
+    run = sync(serve({ORDERS: orders}), ORDERS, DETAILS, LINES)
+    assert run.requests.count("GET /purchaseorders") == 2
+    assert len(run.requests) == 302
+    assert len(set(run.requests)) == 301
+    assert len(run.records(DETAILS)) == 300
+    assert len(run.records(LINES)) == 600
+
+
+def test_no_detail_is_fetched_unless_a_stream_asks_for_it(serve, sync):
+    run = sync(serve({ORDERS: [document(1, moment(1))]}), ORDERS)
+    assert run.requests == ["GET /purchaseorders"]
+    assert "items" not in run.records(ORDERS)[0]
+
+
+@pytest.mark.parametrize("chosen", [(DETAILS,), (LINES,), (DETAILS, LINES)])
+def test_details_and_lines_work_alone_and_together(serve, sync, chosen):
+    sandbox = serve({ORDERS: [document(n, moment(n)) for n in (1, 2, 3)]})
+    run = sync(sandbox, *chosen)
+    assert len(run.requests) == 1 + 3
+    assert len(run.records(DETAILS)) == (3 if DETAILS in chosen else 0)
+    assert len(run.records(LINES)) == (6 if LINES in chosen else 0)
+    for stream in chosen:
+        assert run.bookmark(stream) == moment(3)
+
+
+def test_lines_name_their_document_and_have_a_key_even_without_an_id(serve, sync):
+    nameless = document(1, moment(1), items=[{"name": "a"}, {"name": "b"}])
+    lines = sync(serve({ORDERS: [nameless]}), LINES).records(LINES)
+    assert [(line["documentId"], line["lineKey"]) for line in lines] == [(1001, "#1"), (1001, "#2")]
+    assert {line["documentIdn"] for line in lines} == {"1"}
+
+
+def test_what_a_line_has_beyond_its_columns_is_kept(serve, sync):
+    order = document(1, moment(1), items=[{"id": 5, "colour": "red"}])
+    line = sync(serve({ORDERS: [order]}), LINES).records(LINES)[0]
+    assert line["_extra"] == {"colour": "red"}
+
+
+def test_documents_come_oldest_change_first_so_that_a_broken_run_resumes(serve, sync, new_run):
+    orders = [document(n, moment(29 - n)) for n in range(1, 28)]
+    sandbox = serve({ORDERS: orders})
+    sandbox.faults.add(Fault("500", times=99, method="GET", path="/purchaseorders/10"))
+    broken = new_run()
+    with pytest.raises(TryLater):
+        sync(sandbox, DETAILS, LINES, into=broken)
+    assert broken.bookmark(DETAILS) == broken.bookmark(LINES) == moment(29 - 11)
+    sandbox.faults.clear()
+    again = sync(sandbox, DETAILS, LINES, state=broken.state, overlap_seconds=0)
+    # Only the document of the bookmark itself comes twice.
+    assert len(again.records(DETAILS)) == 10 + 1
+    everything = broken.records(DETAILS) + again.records(DETAILS)
+    assert {record["idn"] for record in everything} == {str(n) for n in range(1, 28)}
+    lines = broken.records(LINES) + again.records(LINES)
+    assert {(line["documentIdn"], line["lineKey"]) for line in lines} == {
+        (order["idn"], str(line["id"])) for order in orders for line in order["items"]
+    }

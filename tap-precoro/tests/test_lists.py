@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timezone
+from decimal import Decimal
+
+import pytest
+from precoro_api import BY_NAME, RESOURCES, BadCredentials
+from tap_precoro.tap import TapPrecoro
+
+JAN, FEB, MAR = (f"2025-0{month}-01T00:00:00+00:00" for month in (1, 2, 3))
+
+
+def supplier(number, changed=JAN, **more):
+    return {"id": number, "name": f"Firm {number}", "updateDate": changed, **more}
+
+
+def test_1003_suppliers_take_six_requests_and_nothing_more(serve, sync):
+    run = sync(serve({"suppliers": [supplier(n) for n in range(1, 1004)]}), "suppliers")
+    assert run.requests == ["GET /suppliers"] * 6
+    assert {record["id"] for record in run.records("suppliers")} == set(range(1, 1004))
+
+
+def test_every_listed_resource_is_a_stream_and_documents_are_three():
+    names = set(TapPrecoro(config={}, validate_config=False).streams)
+    listed = {each.name for each in RESOURCES if each.list or each.embedding}
+    documents = {each.name for each in RESOURCES if each.lines}
+    assert names == (
+        listed | {f"{name}_details" for name in documents} | {f"{name}_items" for name in documents}
+    )
+
+
+def test_discovery_selects_neither_guesses_nor_what_costs_a_request_each():
+    streams = TapPrecoro(config={}, validate_config=False).streams
+    deselected = {name for name, stream in streams.items() if not stream.selected_by_default}
+    assert "categories" in deselected
+    assert {"invoices_details", "invoices_items", "credit_notes"} <= deselected
+    assert not {"suppliers", "invoices", "purchase_orders", "users"} & deselected
+
+
+def test_the_second_run_asks_for_changes_since_the_bookmark_less_the_overlap(serve, sync):
+    sandbox = serve({"suppliers": [supplier(1, JAN), supplier(2, MAR), supplier(3, FEB)]})
+    first = sync(sandbox, "suppliers")
+    assert first.bookmark("suppliers") == MAR
+    sync(sandbox, "suppliers", state=first.state, overlap_seconds=600)
+    query = sandbox.served[-1].query
+    assert "modifiedSince=2025-02-28T23%3A50%3A00" in query
+
+
+def test_a_bookmark_never_passes_the_servers_clock_at_the_first_answer(serve, sync):
+    sandbox = serve()
+    later = sandbox.clock.now() + 3600
+    future = datetime.fromtimestamp(later, timezone.utc).replace(microsecond=0).isoformat()
+    sandbox.store._keep("suppliers", supplier(1, future))
+    run = sync(sandbox, "suppliers")
+    assert run.bookmark("suppliers") < future
+
+
+def test_a_start_date_opens_a_first_run_and_gives_way_to_a_bookmark(serve, sync):
+    sandbox = serve({"suppliers": [supplier(1, JAN), supplier(2, MAR)]})
+    first = sync(sandbox, "suppliers", start_date="2025-02-01", overlap_seconds=0)
+    assert [record["id"] for record in first.records("suppliers")] == [2]
+    state = {
+        "bookmarks": {"suppliers": {"replication_key": "updateDate", "replication_key_value": JAN}}
+    }
+    again = sync(sandbox, "suppliers", state=state, start_date="2025-02-01")
+    assert {record["id"] for record in again.records("suppliers")} == {1, 2}
+
+
+def test_resources_without_the_filter_are_read_whole_and_keep_no_bookmark(serve, sync):
+    sandbox = serve({"taxes": [{"id": 1, "name": "VAT", "percent": Decimal("19.5")}]})
+    run = sync(sandbox, "taxes")
+    assert run.records("taxes")[0]["percent"] == 19.5
+    assert "modifiedSince" not in sandbox.served[-1].query
+    assert run.bookmark("taxes") is None
+
+
+def test_values_come_in_one_type_and_the_rest_is_kept(serve, sync):
+    odd = supplier(1, minimumSum="12.50", externalId=7, integrationStatus={"a": 1})
+    run = sync(serve({"suppliers": [odd]}), "suppliers")
+    record = run.records("suppliers")[0]
+    assert record["minimumSum"] == 12.5
+    assert record["externalId"] == "7"
+    assert record["marketSupplier"] is None  # came as []
+    assert record["integrationStatus"] is None
+    assert record["_extra"] == {"integrationStatus": {"a": 1}}
+
+
+@pytest.mark.parametrize("refusal", ["forbidden", "absent"])
+def test_a_stream_that_the_account_lacks_is_skipped_aloud(serve, sync, refusal, caplog):
+    sandbox = serve(seed="demo", **{refusal: ["budgets"]})
+    with caplog.at_level(logging.WARNING):
+        run = sync(sandbox, "budgets", "taxes")
+    assert run.records("budgets") == []
+    assert len(run.records("taxes")) == 9
+    assert "Stream budgets is skipped" in caplog.text
+
+
+def test_wrong_credentials_stop_the_run_at_the_first_request(serve, sync):
+    sandbox = serve(seed="demo")
+    with pytest.raises(BadCredentials, match="auth_token"):
+        sync(sandbox, "suppliers", "taxes", auth_token="wrong")
+    assert len(sandbox.served) == 1
+
+
+def test_options_come_from_the_details_of_their_fields_whose_list_is_read_once(serve, sync):
+    sandbox = serve(seed="demo")
+    run = sync(sandbox, "item_custom_fields", "item_custom_field_options")
+    fields = run.records("item_custom_fields")
+    options = run.records("item_custom_field_options")
+    assert len(run.requests) == 1 + len(fields)
+    assert {option["fieldId"] for option in options} <= {field["id"] for field in fields}
+    assert len(options) == len(sandbox.store.rows("item_custom_field_options"))
+
+
+def test_stock_is_read_warehouse_by_warehouse(serve, sync):
+    sandbox = serve(seed="demo")
+    run = sync(sandbox, "warehouses", "warehouse_items")
+    stock = run.records("warehouse_items")
+    assert len(stock) == len(sandbox.store.rows("warehouse_items"))
+    assert len(run.requests) == 1 + len(run.records("warehouses"))
+    assert all(row["warehouseId"] for row in stock)
+
+
+def test_credit_notes_are_asked_for_by_their_logic_type(serve, sync):
+    sandbox = serve(seed="demo")
+    run = sync(sandbox, "credit_notes")
+    kinds = {record["logicType"] for record in run.records("credit_notes")}
+    assert kinds == {1, 5}
+
+
+@pytest.mark.parametrize("style", ["all", "legacy", "new"])
+def test_both_dialects_of_paging_end_where_the_list_ends(serve, sync, style):
+    rows = {"suppliers": [supplier(n) for n in range(1, 402)]}
+    run = sync(serve(rows, switches={"pagination": style}), "suppliers")
+    assert len(run.records("suppliers")) == 401
+    assert len(run.requests) == 3
+
+
+def test_no_primary_key_comes_twice_in_a_run(serve, sync):
+    run = sync(serve(seed="demo"), "invoices", "suppliers", "items")
+    for stream in ("invoices", "suppliers", "items"):
+        keys = [record[BY_NAME[stream].primary_key] for record in run.records(stream)]
+        assert len(keys) == len(set(keys))

@@ -1,0 +1,108 @@
+"""STATE goes out only after all records before it are written, and as it came."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+SCHEMA = {"type": "object", "properties": {}}
+
+
+def schema(stream):
+    return json.dumps({"type": "SCHEMA", "stream": stream, "schema": SCHEMA, "key_properties": []})
+
+
+def record(stream, number):
+    values = {"externalId": f"{stream}-{number}", "name": f"{stream} {number}"}
+    return json.dumps({"type": "RECORD", "stream": stream, "record": values})
+
+
+def state(value):
+    return json.dumps({"type": "STATE", "value": value})
+
+
+def test_state_comes_out_as_it_came(sandbox, load):
+    value = {"bookmarks": {"a": {"n": 1.50, "deep": [1, None, {"x": "é"}], "big": 10**20}}}
+    assert load(sandbox, lines=[state(value)]).states == [value]
+
+
+def test_a_state_waits_for_every_stream_before_it(sandbox, load):
+    lines = [schema("suppliers"), schema("items"), record("suppliers", 0), state({"at": 1})]
+    for number in range(200):
+        lines += [record("items", number), state({"at": number + 2})]
+    run = load(sandbox, lines=lines)
+    # The batch of items was full and written, but one supplier was not: no state before the end.
+    assert run.states == [{"at": 201}]
+
+
+def test_states_between_batches_go_out_when_their_records_are_written(sandbox, load):
+    lines = [schema("suppliers")]
+    for number in range(450):
+        lines += [record("suppliers", number), state({"at": number + 1})]
+    run = load(sandbox, lines=lines)
+    assert run.states == [{"at": 199}, {"at": 200}, {"at": 399}, {"at": 400}, {"at": 450}]
+
+
+def test_a_state_passes_rejected_rows_which_are_reported(sandbox, load):
+    nameless = json.dumps({"type": "RECORD", "stream": "suppliers", "record": {"externalId": "1"}})
+    run = load(sandbox, lines=[schema("suppliers"), nameless, state({"at": 1})])
+    assert run.code == 1
+    assert run.states == [{"at": 1}]
+
+
+def test_many_states_of_a_quiet_stream_do_not_pile_up(sandbox, load):
+    lines = [schema("suppliers"), record("suppliers", 0)]
+    lines += [schema("items")]
+    for number in range(1200):
+        lines += [record("items", 0), state({"at": number})]
+    run = load(sandbox, lines=lines)
+    assert len(run.states) > 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_a_signal_finishes_the_record_in_flight_and_lets_no_state_run_ahead(
+    serve, tmp_path, number
+):
+    sandbox = serve()
+    sandbox.app.latency = 30.0  # of the sandbox's seconds: 5 ms
+    config = tmp_path / "config.json"
+    config.write_text(
+        json.dumps(
+            {
+                "auth_token": sandbox.account.token,
+                "email": sandbox.account.email,
+                "base_url": sandbox.url,
+                "clock_speed": 6000,
+            }
+        )
+    )
+    lines = [schema("suppliers")]
+    for n in range(1, 1001):
+        lines += [record("suppliers", n), state({"at": n})]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "target_precoro", "--config", str(config)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    process.stdin.write("".join(f"{line}\n" for line in lines))
+    process.stdin.flush()
+    while len(sandbox.store.rows("suppliers")) < 230 and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(number)
+    out, told = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert "Interrupted" in told
+    rows = sandbox.store.rows("suppliers").values()
+    # Every record that was begun is whole: created and linked.
+    assert all(row.get("externalId") for row in rows)
+    assert 230 <= len(rows) < 1000
+    last = json.loads(out.splitlines()[-1])["at"]
+    assert 200 <= last <= len(rows)
