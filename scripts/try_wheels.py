@@ -73,7 +73,9 @@ def main() -> None:
         call(uv, "pip", "install", "-q", "--python", python, f"{plugin} @ {url}{plugin}")
         prove(python, plugin, "uv, one git URL")
         python = fresh(f"{plugin}-pip-git")
-        both = (f"precoro-api @ {url}precoro-api", f"{plugin} @ {url}{plugin}")
+        # The older form: not every pip takes `name @ git+file:` for an address without a host.
+        older = f"git+file://{ROOT}#egg={{0}}&subdirectory={{0}}"
+        both = (older.format("precoro-api"), older.format(plugin))
         call(python, "-m", "pip", "install", "-q", *both)
         prove(python, plugin, "plain pip, two git URLs")
 

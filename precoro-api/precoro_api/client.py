@@ -10,12 +10,13 @@ import json
 import logging
 from collections import Counter
 from decimal import Decimal
+from ssl import SSLCertVerificationError
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 import backoff
 import requests
-from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import NewConnectionError, SSLError
 
 from precoro_api import errors
 from precoro_api.clock import SystemClock, moment_text
@@ -38,11 +39,7 @@ LOOKUP_LIMIT = 200
 
 logger = logging.getLogger(__name__)
 
-_NEVER_SENT = (
-    requests.exceptions.ConnectTimeout,
-    requests.exceptions.SSLError,
-    requests.exceptions.ProxyError,
-)
+_NEVER_SENT = (requests.exceptions.ConnectTimeout, requests.exceptions.ProxyError)
 
 
 class Client:
@@ -131,7 +128,7 @@ class Client:
                     f"page {number} is page {number - 1} again", resource=resource.name
                 )
             yield page
-            if not page.has_next or not resource.paged:
+            if not page.has_next:
                 return
             previous = page.rows
             number += 1
@@ -268,7 +265,7 @@ class Client:
         content_type = response.headers.get("Content-Type", "").lower()
         if 200 <= status < 300:  # noqa: PLR2004
             return self._read(body, content_type, method, resource, key, lost)
-        said = self._redact(errors.words_of(body, content_type))
+        said = errors.words_of(body, content_type, self._secrets)
         did = f"Precoro refused {method}"
         if status == 429:  # noqa: PLR2004
             limit = read_limit(body, response.headers, self.clock.now())
@@ -315,7 +312,7 @@ class Client:
             return {}  # some calls answer nothing
         try:
             return json.loads(body, parse_float=Decimal)
-        except ValueError:
+        except (ValueError, RecursionError):
             reason = "an HTML page" if "html" in content_type else "no whole JSON"
             raise lost(f"{method} was answered by {reason}", resource=resource, key=key) from None
 
@@ -337,11 +334,6 @@ class Client:
         problem = details["exception"]
         logger.warning("%s: %s; trying again.", problem.resource, problem.did)
 
-    def _redact(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
-
 
 def _loosely(external_id: str) -> str:
     """An external id as an API may answer it: `007` as the number 7, `v-1` found by `V-1`."""
@@ -356,6 +348,11 @@ def _known(endpoint: Endpoint | None, resource: Resource, what: str) -> Endpoint
 
 
 def _refused(problem: Exception) -> bool:
-    """Whether the connection was never made, so that nothing can have happened."""
+    """Whether the connection was never made, so that nothing can have happened.
+
+    Other errors of TLS prove nothing: a connection can also break after the request.
+    """
     cause = problem.args[0] if problem.args else None
-    return isinstance(getattr(cause, "reason", None), NewConnectionError)
+    reason = getattr(cause, "reason", None)
+    inner = reason.args[0] if isinstance(reason, SSLError) and reason.args else None
+    return isinstance(reason, NewConnectionError) or isinstance(inner, SSLCertVerificationError)

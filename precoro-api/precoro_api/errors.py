@@ -14,7 +14,11 @@ PrecoroError
 from __future__ import annotations
 
 import json
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = [
     "BadCredentials",
@@ -118,19 +122,22 @@ class UnexpectedAnswer(PrecoroError):
     """A successful answer that is not what the API describes."""
 
 
-def words_of(body: bytes, content_type: str) -> str:
+def words_of(body: bytes, content_type: str, secrets: Iterable[str] = ()) -> str:
     """The API's own words in an error body, in one line; never more than 300 characters.
 
     Known is `{"errors": {"errors": {"field": "text"}}}`; everything else is read as it comes.
+    Secrets that the API repeats become `***`, before anything is cut off.
     """
     text = body.decode("utf-8", "replace").strip()
     if "html" in content_type or text[:1] == "<":
         return "an HTML page instead of JSON"
     try:
-        parsed = json.loads(text)
-    except ValueError:
-        return _shorten(text)
-    return _shorten("; ".join(_sayings(parsed)))
+        said = "; ".join(_sayings(json.loads(text)))
+    except (ValueError, RecursionError):
+        said = text
+    for secret in secrets:
+        said = re.sub(re.escape(secret), "***", said, flags=re.IGNORECASE)
+    return _shorten(said)
 
 
 def _sayings(value: Any, path: str = "") -> list[str]:
