@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from contextlib import suppress
 from dataclasses import fields
 from typing import NoReturn
 
@@ -68,6 +69,31 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _fault(text: str) -> Fault:
+    kind, _, times = text.partition(":")
+    if times and not (times.isdecimal() and int(times)):
+        raise ValueError(f"--fault takes KIND:TIMES with a number of times, not {text!r}")
+    return Fault(kind, int(times or 1))
+
+
+def _greet(sandbox: Sandbox) -> None:
+    print(json.dumps(sandbox.greeting), flush=True)
+    rows = {name: len(table) for name, table in sandbox.store.tables.items() if table}
+    moved = [
+        f"{each.name}={getattr(sandbox.switches, each.name)}"
+        for each in fields(Switches)
+        if getattr(sandbox.switches, each.name) != each.default
+    ]
+    print(
+        f"A local Precoro answers at {sandbox.url}, with "
+        f"{sum(rows.values())} records of {len(rows)} kinds."
+        f"{' Switches: ' + ', '.join(moved) + '.' if moved else ''}\n"
+        f"What it served: {sandbox.url}/_sandbox/requests. Ctrl-C stops it.",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Serve until Ctrl-C or SIGTERM."""
     parser = _parser()
@@ -87,10 +113,7 @@ def main(arguments: list[str] | None = None) -> None:
         if name not in BY_NAME:
             refuse(f"no resource {name!r}; there are {', '.join(BY_NAME)}")
     try:
-        faults = [
-            Fault(kind, int(times or 1))
-            for kind, _, times in (text.partition(":") for text in given.fault)
-        ]
+        faults = [_fault(text) for text in given.fault]
         sandbox = Sandbox(
             seed=given.seed,
             counts=counts,
@@ -103,27 +126,14 @@ def main(arguments: list[str] | None = None) -> None:
             forbidden=given.forbid,
             absent=given.absent,
         )
-    except (ValueError, OSError) as problem:
+    except (ValueError, OSError, OverflowError) as problem:
         refuse(problem)
     for fault in faults:
         sandbox.faults.add(fault)
     sandbox.app.latency = given.latency
-    print(json.dumps(sandbox.greeting), flush=True)
-    rows = {name: len(table) for name, table in sandbox.store.tables.items() if table}
-    moved = [
-        f"{each.name}={getattr(sandbox.switches, each.name)}"
-        for each in fields(Switches)
-        if getattr(sandbox.switches, each.name) != each.default
-    ]
-    print(
-        f"A local Precoro answers at {sandbox.url}, with "
-        f"{sum(rows.values())} records of {len(rows)} kinds."
-        f"{' Switches: ' + ', '.join(moved) + '.' if moved else ''}\n"
-        f"What it served: {sandbox.url}/_sandbox/requests. Ctrl-C stops it.",
-        file=sys.stderr,
-        flush=True,
-    )
-    sandbox.run()
+    with suppress(KeyboardInterrupt):
+        _greet(sandbox)
+        sandbox.run()
 
 
 if __name__ == "__main__":

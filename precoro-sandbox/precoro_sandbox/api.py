@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from precoro_api.resources import BY_NAME, RESOURCES
+from starlette.formparsers import MultiPartException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from precoro_sandbox import documents, writes
 from precoro_sandbox.filters import rows_that_pass
-from precoro_sandbox.forms import decode_body
+from precoro_sandbox.forms import BadBody, decode_body
 from precoro_sandbox.shapes import shape
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ class Api:
             "expense_payments": self._pay_expense,
             "receipts": self._receive,
             "purchase_requisitions": self._requisition,
+            "contracts": self._contract,
             "attachments": self._attach,
             "ap_documents": self._upload,
         }
@@ -128,8 +130,9 @@ class Api:
         path = f"{base.list.path}/{{field_id}}/{_OPTIONS}"
         self._add("GET", path, resource, self._list_options)
         self._add("POST", path, resource, self._create)
-        for method in ("PUT", "PATCH"):
-            self._add(method, f"{path}/{{option_id}}", resource, self._change_option)
+        for change in (resource.update, resource.patch):
+            if change is not None:
+                self._add(change.method, change.path, resource, self._change_option)
 
     def _add(self, method: str, path: str, resource: Resource, handler: Handler) -> None:
         self.routes.append((Route(path, endpoint=handler, methods=[method]), resource, handler))
@@ -147,6 +150,8 @@ class Api:
         return self._page(call, self._last_list[1], dict(params))
 
     async def _stock(self, call: Call) -> Response:
+        if call.account.store.by_key("warehouses", "id", call.path["id"]) is None:
+            raise Missing
         rows = [
             row
             for row in call.account.store.ordered(call.resource.name, "id_asc")
@@ -164,9 +169,10 @@ class Api:
         per_page = int(size) if size in map(str, _PAGE_SIZES) else call.switches.default_page_size
         pages = math.ceil(len(rows) / per_page)
         asked = params.get("page", "1")
-        number = max(pages, 1) if asked == "last" else int(asked) if asked.isdigit() else 1
+        number = pages if asked == "last" else int(asked) if asked.isdecimal() else 1
+        number = max(number, 1)
         unpaged = not call.resource.paged and call.switches.legal_entities_meta == "absent"
-        start = 0 if unpaged else (max(number, 1) - 1) * per_page
+        start = 0 if unpaged else (number - 1) * per_page
         shown = rows if unpaged else rows[start : start + per_page]
         data = [call.shown(row, detail=False) for row in shown]
         if unpaged:
@@ -211,14 +217,7 @@ class Api:
     # Writing
 
     async def _create(self, call: Call) -> Response:
-        extra: Row = {}
-        if "field_id" in call.path:
-            field = call.account.store.by_key(
-                str(call.resource.parent), "id", call.path["field_id"]
-            )
-            if field is None:
-                raise Missing
-            extra = {"field_id": field["id"]}
+        extra = {"field_id": _field(call)["id"]} if "field_id" in call.path else {}
         row = writes.create(
             call.resource, call.account.store, call.values, call.switches, extra=extra
         )
@@ -244,7 +243,7 @@ class Api:
         option = next(
             (row for row in _options(call) if str(row["id"]) == call.path["option_id"]), None
         )
-        if option is None or (call.request.method == "PATCH" and call.resource.patch is None):
+        if option is None:
             raise Missing
         change = writes.update if call.request.method == "PUT" else writes.patch
         row = change(call.resource, call.account.store, option, call.values, call.switches)
@@ -252,7 +251,8 @@ class Api:
 
     async def _act(self, call: Call) -> Response:
         step = call.request.url.path.rsplit("/", 1)[1]
-        row = documents.act(call.resource.name, call.account.store, call.named(), step, call.values)
+        store, name = call.account.store, call.resource.name
+        row = documents.act(name, store, call.named(), step, call.values, call.switches)
         return JSONResponse(call.shown(row))
 
     async def _other(self, call: Call) -> Response:
@@ -283,13 +283,17 @@ class Api:
     async def _requisition(self, call: Call) -> Response:
         return self._created(call, documents.requisition(call.account.store, call.values))
 
+    async def _contract(self, call: Call) -> Response:
+        row = documents.contract(call.account.store, call.values, call.switches)
+        return self._created(call, row)
+
     async def _attach(self, call: Call) -> Response:
         row = await _uploaded(call)
         row |= {
             "type": int(call.path["object_type"]) if call.path["object_type"].isdigit() else None,
             "_object_id": call.path["object_id"],
         }
-        return self._created(call, call.account.store.add("attachments", row))
+        return self._created(call, documents.attach(call.account.store, row))
 
     async def _upload(self, call: Call) -> Response:
         row = await _uploaded(call)
@@ -300,25 +304,37 @@ class Api:
         return JSONResponse(call.shown(row), call.switches.create_status)
 
 
+def _field(call: Call) -> Row:
+    field = call.account.store.by_key(str(call.resource.parent), "id", call.path["field_id"])
+    if field is None:
+        raise Missing
+    return field
+
+
 def _options(call: Call) -> list[Row]:
+    field = _field(call)
     return [
         row
         for row in call.account.store.rows(call.resource.name).values()
-        if str(row.get("field_id")) == call.path["field_id"]
+        if row.get("field_id") == field["id"]
     ]
 
 
 async def _uploaded(call: Call) -> Row:
-    form = await call.request.form()
-    file = form.get("file")
-    if file is None or isinstance(file, str):
-        raise writes.Invalid("file", "This value should not be blank.")
-    content = await file.read()
+    try:
+        async with call.request.form() as form:
+            file = form.get("file")
+            if file is None or isinstance(file, str):
+                raise writes.Invalid("file", "This value should not be blank.")
+            content = await file.read()
+            name, comment = file.filename or "", form.get("comment")
+    except MultiPartException as problem:
+        raise BadBody(problem.message) from None
     return {
-        "name": file.filename,
+        "name": name,
         "size": len(content),
-        "formatType": (file.filename or "").rsplit(".", 1)[-1],
+        "formatType": name.rsplit(".", 1)[-1],
         "uploadDate": call.account.store.clock.stamp(),
-        "comment": form.get("comment"),
+        "comment": comment,
         "_content": content,
     }

@@ -5,13 +5,18 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from precoro_sandbox.writes import Invalid
+from precoro_api.enums import AttachmentType
+from precoro_api.resource import Write
+from precoro_api.resources import BY_NAME
+
+from precoro_sandbox.company.statuses import STATUS_STRINGS
+from precoro_sandbox.writes import Invalid, new_external_id, read_fields
 
 if TYPE_CHECKING:
     from precoro_sandbox.store import Row, Store
     from precoro_sandbox.switches import Switches
 
-__all__ = ["act", "pay_expense", "pay_invoice", "receive", "requisition"]
+__all__ = ["act", "attach", "contract", "pay_expense", "pay_invoice", "receive", "requisition"]
 
 _APPROVED, _DENIED, _PARTLY_PAID, _PAID, _ON_REVISE, _PENDING, _CLOSED = 2, 3, 4, 5, 7, 1, 11
 _CANCELED = 8
@@ -24,22 +29,34 @@ _AFTER = {
     "confirm_revise": _PENDING,
     "complete": _CLOSED,
 }
-_NAMES = {_APPROVED: "approved", _DENIED: "denied", _PARTLY_PAID: "partly_paid", _PAID: "paid"}
+_OWNERS = {
+    AttachmentType.INVOICE: "invoices",
+    AttachmentType.PURCHASE_ORDER: "purchase_orders",
+    AttachmentType.PURCHASE_REQUISITION: "purchase_requisitions",
+    AttachmentType.RECEIPT: "receipts",
+    AttachmentType.EXPENSE: "expenses",
+    AttachmentType.SUPPLIER: "suppliers",
+    AttachmentType.WAREHOUSE_REQUEST: "warehouse_requests",
+    AttachmentType.REQUEST_FOR_PROPOSALS: "request_for_proposals",
+}
+_CONTRACT = Write(
+    "/contract", ("3rd:sdk",), keys=("number", "beginDate", "endDate", "prolongation", "note")
+)
 
 
-def act(resource: str, store: Store, row: Row, step: str, body: Row) -> Row:
+def act(resource: str, store: Store, row: Row, step: str, body: Row, switches: Switches) -> Row:
     """Approve, reject, send back, confirm, complete or cancel a document or supplier."""
     if resource == "payments":
-        return _cancel_payment(store, row)
+        return _cancel_payment(store, row, switches)
     if resource == "suppliers":
         return store.change(resource, row, {"status": 2 if step == "approve" else 3})
     values: Row = {"status": _AFTER[step]}
     if step == "approve":
         values["approvalDate"] = store.clock.stamp()
     if body.get("comment"):
-        values["comments"] = [*row.get("comments", []), {"text": body["comment"]}]
+        values["comments"] = [*(row.get("comments") or []), {"text": body["comment"]}]
     if "statusString" in row:
-        values["statusString"] = f"status.{_NAMES.get(values['status'], step)}"
+        values["statusString"] = STATUS_STRINGS[values["status"]]
     return store.change(resource, row, values)
 
 
@@ -52,41 +69,37 @@ def pay_invoice(store: Store, body: Row, switches: Switches) -> Row:
     if left <= 0:
         raise Invalid("sumPaid", "The Invoice is already fully paid.")
     if not 0 < amount <= left:
-        raise Invalid("sumPaid", f"The amount must be greater than 0 and not exceed {left}")
-    stored = switches.external_id_on_create == "everywhere"
+        raise _beyond(left)
     payment = store.add(
         "payments",
         {
             "invoice": {"id": invoice["id"], "idn": invoice["idn"]},
             "sumPaid": amount,
             "payDate": body.get("payDate"),
-            "logicType": int(body.get("logicType") or 0),
+            "logicType": _logic_type(body),
             "status": _APPROVED,
             "prepayment": False,
-            "externalId": body.get("externalId") if stored else None,
+            "externalId": new_external_id("payments", store, body, switches),
         },
     )
+    _list_on(invoice, "payments", payment, "idn", "sumPaid", "payDate")
     _settle(store, invoice, paid + amount, switches)
     return payment
 
 
 def _settle(store: Store, invoice: Row, paid: Decimal, switches: Switches) -> None:
     status = _PAID if paid >= _money(invoice["sum"]) else _PARTLY_PAID if paid else _APPROVED
-    values = {"sumPaid": paid, "status": status, "statusString": f"status.{_NAMES[status]}"}
-    if switches.touch_on_payment == "yes":
-        store.change("invoices", invoice, values)
-    else:
-        invoice.update(values)
+    values = {"sumPaid": paid, "status": status, "statusString": STATUS_STRINGS[status]}
+    store.change("invoices", invoice, values, touch=switches.touch_on_payment == "yes")
 
 
-def _cancel_payment(store: Store, payment: Row) -> Row:
+def _cancel_payment(store: Store, payment: Row, switches: Switches) -> Row:
     if payment.get("status") == _CANCELED:
         raise Invalid("status", "The payment is already cancelled.")
     invoice = store.by_key("invoices", "id", str((payment.get("invoice") or {}).get("id")))
     if invoice is not None:
         paid = _money(invoice.get("sumPaid")) - _money(payment.get("sumPaid"))
-        status = _PARTLY_PAID if paid else _APPROVED
-        store.change("invoices", invoice, {"sumPaid": paid, "status": status})
+        _settle(store, invoice, paid, switches)
     return store.change("payments", payment, {"status": _CANCELED})
 
 
@@ -96,10 +109,12 @@ def pay_expense(store: Store, body: Row) -> Row:
     amount = _amount(body)
     left = _money(expense.get("sum")) - _money(expense.get("sumPaid"))
     if not 0 < amount <= left:
-        raise Invalid("sumPaid", f"The amount must be greater than 0 and not exceed {left}")
+        raise _beyond(left)
     store.change("expenses", expense, {"sumPaid": _money(expense.get("sumPaid")) + amount})
     values = {"sumPaid": amount, "payDate": body.get("payDate"), "status": _APPROVED}
-    return store.add("expense_payments", values)
+    payment = store.add("expense_payments", values)
+    _list_on(expense, "expensePayments", payment, "idn", "sumPaid", "payDate")
+    return payment
 
 
 def receive(store: Store, order: Row, body: Row) -> Row:
@@ -107,7 +122,7 @@ def receive(store: Store, order: Row, body: Row) -> Row:
     if not body.get("requiredDate"):
         raise Invalid("requiredDate", "This value should not be blank.")
     warehouse = _referred(store, "warehouses", "warehouse", body)
-    return store.add(
+    receipt = store.add(
         "receipts",
         {
             "purchaseOrder": {"id": order["id"], "idn": order["idn"]},
@@ -121,6 +136,8 @@ def receive(store: Store, order: Row, body: Row) -> Row:
             "dataDocumentCustomFields": body.get("dataDocumentCustomFields") or [],
         },
     )
+    _list_on(order, "relatedReceipts", receipt, "idn")
+    return receipt
 
 
 def requisition(store: Store, body: Row) -> Row:
@@ -141,6 +158,37 @@ def requisition(store: Store, body: Row) -> Row:
     )
 
 
+def contract(store: Store, body: Row, switches: Switches) -> Row:
+    """A contract; its supplier stands under a plain `id`, as one client library sends it."""
+    supplier = _referred(store, "suppliers", "id", body)
+    values = read_fields(BY_NAME["contracts"], _CONTRACT, body, store, switches)
+    if not values.get("number"):
+        raise Invalid("number", "This value should not be blank.")
+    values["supplier"] = {"id": supplier["id"], "name": supplier.get("name")}
+    return store.add("contracts", {"enable": True, **values})
+
+
+def attach(store: Store, file: Row) -> Row:
+    """A file, which the document or supplier that it belongs to then lists."""
+    row = store.add("attachments", file)
+    owner = _OWNERS.get(file["type"])
+    found = store.by_key(owner, "id", file["_object_id"]) if owner else None
+    if found is not None:
+        _list_on(found, "attachments", row, "name")
+    return row
+
+
+def _list_on(owner: Row, name: str, row: Row, *shown: str) -> None:
+    owner[name] = [*(owner.get(name) or []), {key: row.get(key) for key in ("id", *shown)}]
+
+
+def _logic_type(body: Row) -> int:
+    given = str(body.get("logicType") or 0)
+    if not given.isdecimal():
+        raise Invalid("logicType", "This value is not valid.")
+    return int(given)
+
+
 def _referred(store: Store, resource: str, name: str, body: Row) -> Row:
     given: Any = body.get(name)
     wanted = given.get("id") if isinstance(given, dict) else given
@@ -158,6 +206,11 @@ def _amount(body: Row) -> Decimal:
     if not amount.is_finite():
         raise Invalid("sumPaid", "This value is not valid.")
     return amount.quantize(_CENT, ROUND_HALF_UP)
+
+
+def _beyond(left: Decimal) -> Invalid:
+    words = f"The amount must be greater than 0 and not exceed {left.normalize():f}"
+    return Invalid("sumPaid", words)
 
 
 def _money(value: Any) -> Decimal:

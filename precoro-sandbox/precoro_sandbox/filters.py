@@ -134,9 +134,10 @@ def _period(name: str, value: str, switches: Switches) -> Callable[[Row], bool] 
 
 
 def _iso(name: str, value: str) -> datetime:
+    plain = value.replace(" ", "+") if value.count(" ") == 1 and "T" in value else value
     try:
-        return _moment(value.replace(" ", "+") if value.count(" ") == 1 and "T" in value else value)
-    except ValueError:
+        return _moment(plain).astimezone(timezone.utc)
+    except (ValueError, OverflowError):
         raise BadFilter(f"{name} takes YYYY-MM-DDTHH:MM:SS, not {value}") from None
 
 

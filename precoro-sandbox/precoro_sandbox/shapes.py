@@ -94,7 +94,7 @@ def _idn(row: Row, switches: Switches) -> Any:
 
 
 def _external_id(external_id: str, switches: Switches) -> Any:
-    if switches.external_id_type == "number" and external_id.isdigit():
+    if switches.external_id_type == "number" and external_id.isdecimal():
         return int(external_id)
     return external_id
 

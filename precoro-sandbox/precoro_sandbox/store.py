@@ -54,7 +54,7 @@ class Store:
     def by_key(self, resource: str, key: str, value: str) -> Row | None:
         """The row that a path names by `id` or `idn`; of several with one idn, the parent."""
         if key == "id":
-            return self.tables[resource].get(int(value)) if value.isdigit() else None
+            return self.tables[resource].get(int(value)) if value.isdecimal() else None
         found = [
             row
             for row in self.tables[resource].values()
@@ -76,10 +76,11 @@ class Store:
         self._keep(resource, row)
         return row
 
-    def change(self, resource: str, row: Row, values: Row) -> Row:
-        """Set some of a row's values and its update date."""
+    def change(self, resource: str, row: Row, values: Row, *, touch: bool = True) -> Row:
+        """Set some of a row's values and, unless told otherwise, its update date."""
         row.update(values)
-        row["updateDate"] = self.clock.stamp()
+        if touch:
+            row["updateDate"] = self.clock.stamp()
         self._forget_order(resource)
         return row
 

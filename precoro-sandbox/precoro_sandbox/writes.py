@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from precoro_sandbox.store import Row, Store
     from precoro_sandbox.switches import Switches
 
-__all__ = ["Invalid", "create", "patch", "read_fields", "update"]
+__all__ = ["Invalid", "create", "new_external_id", "patch", "read_fields", "update"]
 
 _LONGEST_TEXT = 255
 _LONG_TEXTS = frozenset({"note", "description", "conditions", "externalIntegrationLog"})
@@ -60,22 +60,28 @@ def create(
     for name in _REQUIRED.get(resource.name, ()):
         if values.get(name) in (None, ""):
             raise Invalid(name, "This value should not be blank.")
-    external_id = body.get("externalId")
     values.pop("externalId", None)
-    if external_id not in (None, ""):
-        if switches.external_id_on_create == "rejected":
-            raise Invalid("externalId", "This form should not contain extra fields.")
-        if switches.external_id_on_create == "everywhere" or (
-            switches.external_id_on_create == "terms_and_options"
-            and resource.name in _ALWAYS_LINKED
-        ):
-            values["externalId"] = _external_id(resource, store, external_id, switches, None)
+    external_id = new_external_id(resource.name, store, body, switches)
+    if external_id is not None:
+        values["externalId"] = external_id
     _check_unique(resource, store, values, None)
     if "enable" in resource.by_name:
         values.setdefault("enable", True)
     if resource.name == "suppliers":
         values.setdefault("status", 2)
     return store.add(resource.name, {**values, **(extra or {})})
+
+
+def new_external_id(resource: str, store: Store, body: Row, switches: Switches) -> str | None:
+    """The external id that a POST gives to its record, if the switches let it."""
+    given, where = body.get("externalId"), switches.external_id_on_create
+    if given in (None, ""):
+        return None
+    if where == "rejected":
+        raise Invalid("externalId", "This form should not contain extra fields.")
+    if where == "everywhere" or (where == "terms_and_options" and resource in _ALWAYS_LINKED):
+        return _external_id(resource, store, given, switches, None)
+    return None
 
 
 def update(resource: Resource, store: Store, row: Row, body: Row, switches: Switches) -> Row:
@@ -106,7 +112,7 @@ def patch(resource: Resource, store: Store, row: Row, body: Row, switches: Switc
     assert resource.patch is not None
     values: Row = {}
     if "externalId" in body:
-        values["externalId"] = _external_id(resource, store, body["externalId"], switches, row)
+        values["externalId"] = _external_id(resource.name, store, body["externalId"], switches, row)
     if "externalIntegrationLog" in body and "externalIntegrationLog" in resource.patch.keys:
         values["externalIntegrationLog"] = body["externalIntegrationLog"] or None
     if switches.patch_fields == "all" and resource.update is not None:
@@ -133,11 +139,13 @@ def read_fields(
         elif name == "supplierLegalEntityIds":
             ids = given if isinstance(given, list) else [given]
             values["supplierLegalEntities"] = [
-                _reference("legalEntity", {"id": one}, store) for one in ids if one
+                _reference(name, {"id": one}, store) for one in ids if one
             ]
         elif bracket == "]" or isinstance(given, list):
             values[name] = [
-                one for one in (given if isinstance(given, list) else [given]) if one != ""
+                one
+                for one in (given if isinstance(given, list) else [given])
+                if one not in (None, "")
             ]
         else:
             field = resource.by_name.get(name)
@@ -175,7 +183,7 @@ def _typed(name: str, kind: Kind, given: Any, switches: Switches) -> Any:
 _REFERRED = {
     "category": "categories",
     "supplier": "suppliers",
-    "legalEntity": "legal_entities",
+    "supplierLegalEntityIds": "legal_entities",
     "location": "locations",
     "warehouse": "warehouses",
 }
@@ -186,16 +194,16 @@ def _reference(name: str, given: Any, store: Store) -> Row | None:
     if wanted in (None, ""):
         return None
     if name == "parent":
-        return {"id": int(wanted)} if str(wanted).isdigit() else None
+        return {"id": int(wanted)} if str(wanted).isdecimal() else None
     table = store.rows(_REFERRED[name])
-    found = table.get(int(wanted)) if str(wanted).isdigit() else None
+    found = table.get(int(wanted)) if str(wanted).isdecimal() else None
     if found is None:
         raise Invalid(name, "This value is not valid.")
     return {"id": found["id"], "name": found.get("name")}
 
 
 def _external_id(
-    resource: Resource, store: Store, given: Any, switches: Switches, row: Row | None
+    resource: str, store: Store, given: Any, switches: Switches, row: Row | None
 ) -> str | None:
     if given in (None, ""):
         return None
@@ -203,7 +211,7 @@ def _external_id(
     if len(text) > _LONGEST_TEXT:
         raise Invalid("externalId", "This value is too long.")
     if switches.external_id_unique == "yes":
-        for other in store.rows(resource.name).values():
+        for other in store.rows(resource).values():
             if other is not row and other.get("externalId") == text:
                 raise Invalid("externalId", "This value is already used.")
     return text

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,8 +18,17 @@ NO_LIMITS = {
 }
 
 
+@pytest.fixture(scope="session")
+def stops() -> Iterator[list[Thread]]:
+    """Threads in which sandboxes stop while the next test runs already."""
+    threads: list[Thread] = []
+    yield threads
+    for thread in threads:
+        thread.join()
+
+
 @pytest.fixture
-def serve() -> Iterator[Callable[..., Sandbox]]:
+def serve(stops: list[Thread]) -> Iterator[Callable[..., Sandbox]]:
     """Start sandboxes without limits, unless a test sets them; all stop when the test ends."""
     running: list[Sandbox] = []
 
@@ -29,7 +39,9 @@ def serve() -> Iterator[Callable[..., Sandbox]]:
 
     yield start
     for sandbox in running:
-        sandbox.stop()
+        thread = Thread(target=sandbox.stop)
+        thread.start()
+        stops.append(thread)
 
 
 @pytest.fixture(scope="session")
