@@ -1,6 +1,6 @@
 # The commands of this project. Each does its own set-up.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check wheels docs lock clean
+.PHONY: help install demo test check wheels bench docs lock clean
 
 export UV_PYTHON_DOWNLOADS := never
 export MELTANO_SEND_ANONYMOUS_USAGE_STATS := false
@@ -46,6 +46,9 @@ check: install ## lint, types, and whether the generated docs are fresh
 
 wheels: install ## build the wheels and install them the ways users do
 	$(BIN)/python scripts/try_wheels.py
+
+bench: install ## how well the budget is kept and used, and at what cost
+	$(BIN)/python bench/budget.py
 
 docs: install ## write the generated tables
 	$(BIN)/python scripts/docs.py

@@ -9,12 +9,13 @@ from precoro_api.errors import (
     PrecoroError,
     QuotaSpent,
     Rejected,
+    SettingsError,
     TryLater,
     UnexpectedAnswer,
 )
 from precoro_api.resource import Confidence, Resource
 from precoro_api.resources import BY_NAME, RESOURCES
-from precoro_api.settings import SettingsError, client_from
+from precoro_api.settings import client_from
 
 __all__ = [
     "BY_NAME",

@@ -1,31 +1,22 @@
-"""The one HTTP client: pace, retries, paging, look-ups, and errors that say what to do.
-
-Reads are tried again, the identical request never within a minute. A write is tried again only
-when the answer proves that it never happened.
-"""
+"""The API of one company: lists, details, look-ups and writes."""
 
 from __future__ import annotations
 
 import json
-import logging
-from collections import Counter
-from decimal import Decimal
-from ssl import SSLCertVerificationError
+from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
-
-import backoff
-import requests
-from urllib3.exceptions import NewConnectionError, SSLError
+from urllib.parse import urlencode
 
 from precoro_api import errors
-from precoro_api.clock import SystemClock, moment_text
+from precoro_api.ahead import in_order
+from precoro_api.clock import SystemClock
 from precoro_api.encoding import encode_form, filter_moment, scalar
-from precoro_api.limits import Limit, read_limit, server_moment
 from precoro_api.paging import MAX_PAGE, PAGE_SIZES, Page, page_of
 from precoro_api.quota import Quota
+from precoro_api.transport import Message, Transport
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
@@ -37,17 +28,13 @@ __all__ = ["LOOKUP_LIMIT", "Client"]
 LOOKUP_LIMIT = 200
 """How many `external_id[]` one request takes."""
 
-logger = logging.getLogger(__name__)
-
-_NEVER_SENT = (requests.exceptions.ConnectTimeout, requests.exceptions.ProxyError)
-
 
 class Client:
     """The API of one company, as the user of one key sees it.
 
-    `timeout` is (connect, read) in seconds. Errors are those of `precoro_api.errors`.
-    `requests_by_method` and `retries` count what was sent; `server_now` is the server's clock
-    at its last answer.
+    `timeout` is (connect, read) in seconds. Reads are tried again, the identical request never
+    within a minute; a write only when the answer proves that it never happened. Errors are those
+    of `precoro_api.errors`.
     """
 
     def __init__(
@@ -62,39 +49,42 @@ class Client:
         clock: Clock | None = None,
         quota: Quota | None = None,
         attempts: int = 5,
-        patience: float = 300.0,
     ) -> None:
         if page_size not in PAGE_SIZES:
             raise ValueError(f"page_size must be one of {PAGE_SIZES}, not {page_size}")
-        self.base_url = base_url.rstrip("/")
         self.page_size = page_size
         self.clock: Clock = clock or SystemClock()
         self.quota = quota or Quota(self.clock)
-        self.requests_by_method: Counter[str] = Counter()
-        self.retries = 0
-        self.server_now: datetime | None = None
-        self._timeout = timeout
-        self._patience = patience
-        self._secrets = tuple(secret for secret in (token, email) if secret)
-        self._session = requests.Session()
-        self._session.headers.update(
-            {
-                "X-AUTH-TOKEN": token,
-                "email": email,
-                "User-Agent": user_agent,
-                "Accept": "application/json",
-            }
+        self._transport = Transport(
+            token=token,
+            email=email,
+            base_url=base_url,
+            timeout=timeout,
+            user_agent=user_agent,
+            clock=self.clock,
+            quota=self.quota,
+            attempts=attempts,
         )
-        # All waiting is the quota's: it knows how far apart identical requests must be.
-        self._send = backoff.on_exception(
-            backoff.constant,
-            errors.TryLater,
-            interval=0,
-            jitter=None,
-            max_tries=attempts,
-            on_backoff=self._count_retry,
-            logger=None,
-        )(self._send_once)
+
+    def close(self) -> None:
+        """Let go of connections and of the ledger."""
+        self._transport.close()
+        self.quota.close()
+
+    @property
+    def requests_by_method(self) -> Counter[str]:
+        """How many requests were sent, retries among them."""
+        return self._transport.requests_by_method
+
+    @property
+    def retries(self) -> int:
+        """How many requests were sent again."""
+        return self._transport.retries
+
+    @property
+    def server_now(self) -> datetime | None:
+        """The server's clock at its last answer."""
+        return self._transport.server_now
 
     # Reading
 
@@ -112,26 +102,36 @@ class Client:
         params += [(name, str(one)) for name, many in resource.selector.items() for one in many]
         if since is not None:
             params.append(("modifiedSince", filter_moment(since)))
-        number = 1
-        previous: tuple[dict[str, Any], ...] = ()
-        while True:
-            paging = [("page", str(number)), ("per_page", str(self.page_size))]
-            answer = self._call(resource, endpoint, params=[*paging, *params], path=path)
-            try:
-                page = page_of(answer, number)
-            except ValueError as reason:
-                raise errors.UnexpectedAnswer(
-                    f"page {number} cannot be read", resource=resource.name, said=str(reason)
-                ) from None
-            if page.rows and page.rows == previous:
-                raise errors.UnexpectedAnswer(
-                    f"page {number} is page {number - 1} again", resource=resource.name
-                )
+        read = partial(self._page, resource, endpoint, params, path)
+        page = read(1)
+        yield page
+        # The pages that the first one announces are known, and may be under way at once.
+        numbers = range(2, (page.total_pages or 1) + 1) if page.has_next else range(0)
+        for following in in_order((partial(read, number) for number in numbers), self.quota):
+            page = _different(resource, page, following)
             yield page
             if not page.has_next:
                 return
-            previous = page.rows
-            number += 1
+        while page.has_next:
+            page = _different(resource, page, read(page.number + 1))
+            yield page
+
+    def _page(
+        self,
+        resource: Resource,
+        endpoint: Endpoint,
+        params: list[tuple[str, str]],
+        path: Mapping[str, object] | None,
+        number: int,
+    ) -> Page:
+        paging = [("page", str(number)), ("per_page", str(self.page_size))]
+        message = Message(endpoint, resource.name, path=path, params=[*paging, *params])
+        try:
+            return page_of(self._transport.send(message), number)
+        except ValueError as reason:
+            raise errors.UnexpectedAnswer(
+                f"page {number} cannot be read", resource=resource.name, said=str(reason)
+            ) from None
 
     def records(
         self,
@@ -148,8 +148,8 @@ class Client:
     def detail(self, resource: Resource, key: object) -> dict[str, Any]:
         """One record whole; `key` is its idn or id, whichever addresses the resource."""
         endpoint = _known(resource.detail, resource, "detail")
-        answer = self._call(
-            resource, endpoint, path={resource.addressed_by: key}, record_key=str(key)
+        answer = self._transport.send(
+            Message(endpoint, resource.name, str(key), path={resource.addressed_by: key})
         )
         if not isinstance(answer, dict) or not answer:
             raise errors.UnexpectedAnswer(
@@ -157,6 +157,19 @@ class Client:
             )
         inner = answer.get("data")
         return inner if isinstance(inner, dict) and len(answer) == 1 else answer
+
+    def details(
+        self, resource: Resource, keys: Iterable[object]
+    ) -> Iterator[dict[str, Any] | errors.NotFound]:
+        """Many records whole, in the order of their keys; NotFound where one is gone."""
+
+        def one(key: object) -> dict[str, Any] | errors.NotFound:
+            try:
+                return self.detail(resource, key)
+            except errors.NotFound as gone:
+                return gone
+
+        return in_order((partial(one, key) for key in keys), self.quota)
 
     def find(
         self, resource: Resource, external_ids: Sequence[str]
@@ -170,21 +183,29 @@ class Client:
             raise ValueError(f"{resource.name} has no external_id[] filter")
         found: dict[str, list[dict[str, Any]]] = {}
         unique = sorted(set(external_ids))
-        for start in range(0, len(unique), LOOKUP_LIMIT):
-            batch = unique[start : start + LOOKUP_LIMIT]
-            asked = {_loosely(one): one for one in batch} | {one: one for one in batch}
-            filters = [("external_id[]", one) for one in batch]
-            for row in self.records(resource, filters=filters):
-                carried = str(row.get("externalId"))
-                external_id = asked.get(carried) or asked.get(_loosely(carried))
-                if external_id is None:
-                    raise errors.UnexpectedAnswer(
-                        "the look-up answered a record that was not asked for, so this API "
-                        "seems to ignore external_id[]",
-                        resource=resource.name,
-                        key=carried,
-                    )
-                found.setdefault(external_id, []).append(row)
+        batches = [
+            unique[start : start + LOOKUP_LIMIT] for start in range(0, len(unique), LOOKUP_LIMIT)
+        ]
+        calls = (partial(self._look_up, resource, batch) for batch in batches)
+        for matches in in_order(calls, self.quota):
+            found.update(matches)
+        return found
+
+    def _look_up(self, resource: Resource, batch: list[str]) -> dict[str, list[dict[str, Any]]]:
+        asked = {_loosely(one): one for one in batch} | {one: one for one in batch}
+        found: dict[str, list[dict[str, Any]]] = {}
+        filters = [("external_id[]", one) for one in batch]
+        for row in self.records(resource, filters=filters):
+            carried = str(row.get("externalId"))
+            external_id = asked.get(carried) or asked.get(_loosely(carried))
+            if external_id is None:
+                raise errors.UnexpectedAnswer(
+                    "the look-up answered a record that was not asked for, so this API seems to "
+                    "ignore external_id[]",
+                    resource=resource.name,
+                    key=carried,
+                )
+            found.setdefault(external_id, []).append(row)
         return found
 
     # Writing
@@ -208,131 +229,13 @@ class Client:
         else:
             body = urlencode(encode_form(form))
             kind = "application/x-www-form-urlencoded"
-        answer = self._call(
-            resource, call, body=body, content_type=kind, path=path, record_key=record_key
+        answer = self._transport.send(
+            Message(call, resource.name, record_key, path=path, body=body, content_type=kind)
         )
         if isinstance(answer, dict):
             inner = answer.get("data")
             return inner if isinstance(inner, dict) and len(answer) == 1 else answer
         return {}
-
-    # Sending
-
-    def _call(
-        self,
-        resource: Resource,
-        endpoint: Endpoint,
-        *,
-        params: Sequence[tuple[str, str]] = (),
-        body: str | None = None,
-        content_type: str | None = None,
-        path: Mapping[str, object] | None = None,
-        record_key: str | None = None,
-    ) -> Any:
-        url = self.base_url + endpoint.path.format_map(
-            {name: quote(str(value), safe="") for name, value in (path or {}).items()}
-        )
-        request = requests.Request(
-            endpoint.method,
-            url,
-            params=params,
-            data=body.encode() if body is not None else None,
-            headers={"Content-Type": content_type} if content_type else None,
-        )
-        return self._send(self._session.prepare_request(request), resource.name, record_key)
-
-    def _send_once(self, request: requests.PreparedRequest, resource: str, key: str | None) -> Any:
-        method = str(request.method)
-        reading = method == "GET"
-        lost = errors.TryLater if reading else errors.OutcomeUnknown
-        self.quota.acquire(f"{method} {request.url} {request.body!r}")
-        self.requests_by_method[method] += 1
-        try:
-            # A redirect would carry the token to another host: none is followed.
-            response = self._session.send(request, timeout=self._timeout, allow_redirects=False)
-            status, body = response.status_code, response.content
-        except requests.RequestException as problem:
-            kind = type(problem).__name__
-            if isinstance(problem, _NEVER_SENT) or _refused(problem):
-                raise errors.TryLater(
-                    f"no connection for {method} ({kind})", resource=resource, key=key
-                ) from None
-            raise lost(
-                f"the answer to {method} was lost ({kind})", resource=resource, key=key
-            ) from None
-        self.server_now = server_moment(response.headers) or self.server_now
-        logger.debug("%s %s -> %s", method, request.path_url.split("?")[0], status)
-        content_type = response.headers.get("Content-Type", "").lower()
-        if 200 <= status < 300:  # noqa: PLR2004
-            return self._read(body, content_type, method, resource, key, lost)
-        said = errors.words_of(body, content_type, self._secrets)
-        did = f"Precoro refused {method}"
-        if status == 429:  # noqa: PLR2004
-            limit = read_limit(body, response.headers, self.clock.now())
-            self._obey(limit, resource)
-            raise errors.TryLater(
-                f"{did}, too many requests", resource=resource, key=key, status=status, said=said
-            )
-        if status >= 500:  # noqa: PLR2004
-            raise lost(
-                f"the server failed on {method}",
-                resource=resource,
-                key=key,
-                status=status,
-                said=said,
-            )
-        kinds: dict[int, type[errors.PrecoroError]] = {
-            401: errors.BadCredentials,
-            403: errors.NotAllowed,
-            404: errors.NotFound,
-            405: errors.NotFound,
-            410: errors.NotFound,
-        }
-        if 300 <= status < 400:  # noqa: PLR2004
-            raise errors.UnexpectedAnswer(
-                "Precoro redirects, which is not followed; check base_url and region",
-                resource=resource,
-                key=key,
-                status=status,
-            )
-        raise kinds.get(status, errors.Rejected)(
-            did, resource=resource, key=key, status=status, said=said
-        )
-
-    def _read(
-        self,
-        body: bytes,
-        content_type: str,
-        method: str,
-        resource: str,
-        key: str | None,
-        lost: type[errors.PrecoroError],
-    ) -> Any:
-        if not body.strip() and method != "GET":
-            return {}  # some calls answer nothing
-        try:
-            return json.loads(body, parse_float=Decimal)
-        except (ValueError, RecursionError):
-            reason = "an HTML page" if "html" in content_type else "no whole JSON"
-            raise lost(f"{method} was answered by {reason}", resource=resource, key=key) from None
-
-    def _obey(self, limit: Limit, resource: str) -> None:
-        now = self.clock.now()
-        if limit.is_daily or limit.wait > self._patience:
-            resets_at = moment_text(now + limit.wait) if limit.told else "the next day (UTC)"
-            raise errors.QuotaSpent(
-                "the quota of this token is spent",
-                resource=resource,
-                resets_at=resets_at,
-                limiter=limit.limiter,
-            )
-        logger.warning("Precoro's %s says wait: %.0f s.", limit.limiter, limit.wait)
-        self.quota.block_until(now + limit.wait)
-
-    def _count_retry(self, details: Any) -> None:
-        self.retries += 1
-        problem = details["exception"]
-        logger.warning("%s: %s; trying again.", problem.resource, problem.did)
 
 
 def _loosely(external_id: str) -> str:
@@ -347,12 +250,10 @@ def _known(endpoint: Endpoint | None, resource: Resource, what: str) -> Endpoint
     return endpoint
 
 
-def _refused(problem: Exception) -> bool:
-    """Whether the connection was never made, so that nothing can have happened.
-
-    Other errors of TLS prove nothing: a connection can also break after the request.
-    """
-    cause = problem.args[0] if problem.args else None
-    reason = getattr(cause, "reason", None)
-    inner = reason.args[0] if isinstance(reason, SSLError) and reason.args else None
-    return isinstance(reason, NewConnectionError) or isinstance(inner, SSLCertVerificationError)
+def _different(resource: Resource, previous: Page, page: Page) -> Page:
+    """The page, unless it is the one before again: then the API ignores `page`."""
+    if page.rows and page.rows == previous.rows:
+        raise errors.UnexpectedAnswer(
+            f"page {page.number} is page {previous.number} again", resource=resource.name
+        )
+    return page

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["encode_form", "filter_moment", "scalar"]
 
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_LONGEST_NUMBER = 1000
 
 
 def encode_form(form: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -44,15 +45,20 @@ def _pairs(key: str, value: Any) -> Iterable[tuple[str, str]]:
 
 
 def scalar(value: object) -> str:
-    """One value as the API reads it: `true`, `12.50`, an ISO moment in UTC, empty for None."""
+    """One value as the API reads it: `true`, `12.50`, an ISO moment in UTC, empty for None.
+
+    Raises ValueError for a number that has no digits, or more than anyone wants.
+    """
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, Decimal):
-        return format(value, "f")
     if isinstance(value, float):
-        return format(Decimal(repr(value)), "f")
+        value = Decimal(repr(value))
+    if isinstance(value, Decimal):
+        if not value.is_finite() or abs(value.adjusted()) > _LONGEST_NUMBER:
+            raise ValueError(f"{value} is no number that can be sent")
+        return format(value, "f")
     if isinstance(value, datetime):
         aware = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
         return aware.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -5,8 +5,8 @@ PrecoroError
   NotAllowed        403            skip this resource: the key's user lacks the right
   NotFound          404, 405, 410  skip this record or resource
   Rejected          other 4xx      this record only: mend it
-  TryLater          429, 5xx, …    tried again already; later is the time
-  QuotaSpent        429            stop: nothing succeeds before `resets_at`
+  TryLater          5xx, none      tried again already; later is the time
+  QuotaSpent        429 told       stop: nothing succeeds before `resets_at`
   OutcomeUnknown    lost answers   a write may have happened: look before writing again
   UnexpectedAnswer  odd bodies     what came is not what the API describes
 """
@@ -28,12 +28,17 @@ __all__ = [
     "PrecoroError",
     "QuotaSpent",
     "Rejected",
+    "SettingsError",
     "TryLater",
     "UnexpectedAnswer",
     "words_of",
 ]
 
 _LONGEST_SAYING = 300
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; the text names it and says what to do."""
 
 
 class PrecoroError(Exception):
@@ -103,13 +108,20 @@ class TryLater(PrecoroError):
 
 
 class QuotaSpent(PrecoroError):
-    """A limit is used up for longer than anyone wants to wait."""
+    """A limit is used up for longer than anyone wants to wait, and nothing more is sent.
 
-    def __init__(self, did: str, *, resource: str, resets_at: str, limiter: str) -> None:
+    `limiter` names it, `resets_at` says when it opens; `exit_code` is what the settings want a
+    process to end with.
+    """
+
+    def __init__(
+        self, did: str, *, resource: str, resets_at: str, limiter: str, exit_code: int = 0
+    ) -> None:
         self.resets_at = resets_at
         self.limiter = limiter
-        self.advice = f"Run again after {resets_at}; what was done is kept."
-        super().__init__(did, resource=resource, status=429, said=limiter)
+        self.exit_code = exit_code
+        self.advice = f"Run again {resets_at}; what was done is kept."
+        super().__init__(did, resource=resource)
 
 
 class OutcomeUnknown(PrecoroError):

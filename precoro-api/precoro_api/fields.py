@@ -51,6 +51,9 @@ class Kind(str, Enum):
     ARRAY = "array"
 
 
+_LONGEST_INTEGER = 4000
+"""Digits; `1e999999999` would fill the memory, and Python prints no more than 4300."""
+
 _SCHEMAS: dict[Kind, dict[str, Any]] = {
     Kind.ID: {"type": ["integer"]},
     Kind.INTEGER: {"type": ["integer", "null"]},
@@ -99,6 +102,8 @@ def _read_integer(value: object) -> int | None:
         return None
     if read != read.to_integral_value():
         raise Misfit(f"{value!r} is not a whole number")
+    if read.adjusted() >= _LONGEST_INTEGER:
+        raise Misfit(f"{value!r:.40} is too large a number")
     return int(read)
 
 
@@ -107,6 +112,8 @@ def _read_number(value: object) -> Decimal | None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal, str)):
         raise Misfit(f"{type(value).__name__} is not a number")
+    if isinstance(value, str) and "_" in value:
+        raise Misfit(f"{value!r} is not a number")  # Python would read 1_000
     try:
         read = Decimal(str(value).strip())
     except InvalidOperation:

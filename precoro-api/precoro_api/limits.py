@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 __all__ = ["UNTOLD_WAIT", "Limit", "read_limit", "server_moment"]
 
 UNTOLD_WAIT = 61.0
-"""Seconds to wait where a 429 names no moment: longer than the shortest window."""
+"""Seconds to wait where a 429 names neither a moment nor a day or hour: longer than a minute."""
+
+_HOUR = timedelta(hours=1)
+_LONGEST_WAIT = 40 * 86400.0
+"""A moment further away is a misunderstanding."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +33,6 @@ class Limit:
     wait: float
     told: bool
 
-    @property
-    def is_daily(self) -> bool:
-        """Whether only another day helps."""
-        return "daily" in self.limiter.lower()
-
 
 def read_limit(body: bytes, headers: Mapping[str, str], local_now: float) -> Limit:
     """The limit that a 429 speaks of; `local_now` (epoch seconds) serves where `Date` is missing.
@@ -43,7 +42,7 @@ def read_limit(body: bytes, headers: Mapping[str, str], local_now: float) -> Lim
     """
     try:
         parsed = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         parsed = None
     said = parsed if isinstance(parsed, dict) else {}
     limiter = str(said.get("RateLimit-Type") or headers.get("RateLimit-Type") or "limiter")
@@ -54,17 +53,28 @@ def read_limit(body: bytes, headers: Mapping[str, str], local_now: float) -> Lim
         headers.get("Retry-After"),
     ):
         wait = _seconds_until(told, now)
-        if wait is not None:
+        if wait is not None and wait < _LONGEST_WAIT:
             return Limit(limiter, max(wait, 0.0) + 1.0, told=True)
-    return Limit(limiter, UNTOLD_WAIT, told=False)
+    return Limit(limiter, _untold_wait(limiter, now), told=False)
 
 
 def server_moment(headers: Mapping[str, str]) -> datetime | None:
     """The server's clock as its `Date` header tells it, to the second."""
     try:
-        return parsedate_to_datetime(headers["Date"])
+        moment = parsedate_to_datetime(headers["Date"])
     except (KeyError, ValueError, TypeError):
         return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+def _untold_wait(limiter: str, now: datetime) -> float:
+    """Until the next day or hour begins, where the limiter's name says that it counts those."""
+    name = limiter.lower()
+    if "daily" not in name and "hour" not in name:
+        return UNTOLD_WAIT
+    start = now.astimezone(timezone.utc).replace(minute=0, second=0, microsecond=0)
+    end = start.replace(hour=0) + timedelta(days=1) if "daily" in name else start + _HOUR
+    return (end - now).total_seconds() + 1.0
 
 
 def _seconds_until(told: object, now: datetime) -> float | None:

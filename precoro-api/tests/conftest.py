@@ -8,12 +8,15 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 from precoro_api import Client
 from precoro_sandbox import Sandbox, SandboxClock
+from requests.adapters import HTTPAdapter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from email.message import Message
+    from pathlib import Path
 
 START = 1_800_000_000.0  # 2027-01-15 08:00:00 UTC, where a minute and an hour begin
 TOKEN, EMAIL = "a-token-of-tests", "tester@example.com"
@@ -50,6 +53,42 @@ class OddServer:
 
 
 Answer = tuple[int, dict[str, str], bytes]
+
+
+@dataclass
+class Sent:
+    """One request as it left, and the options of its transport; nothing answered it."""
+
+    url: str
+    headers: Any
+    options: dict[str, Any]
+
+
+@pytest.fixture(autouse=True)
+def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Budgets go to the test's folder, and no proxy or bundle of this machine plays a part."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[Sent]:
+    """Requests go no further than this list; each is answered by the record 1."""
+    leaving: list[Sent] = []
+
+    def send(self: HTTPAdapter, request: Any, **options: Any) -> requests.Response:
+        leaving.append(Sent(request.url, request.headers, options))
+        response = requests.Response()
+        response.status_code, response.request, response.url = 200, request, request.url
+        response._content = b'{"id": 1}'
+        return response
+
+    monkeypatch.setattr(HTTPAdapter, "send", send)
+    return leaving
 
 
 @pytest.fixture
@@ -100,7 +139,7 @@ def client_of(time: Time) -> Iterator[Callable[..., Client]]:
 
     yield make
     for client in made:
-        client._session.close()
+        client.close()
 
 
 @pytest.fixture

@@ -101,6 +101,16 @@ def test_one_value_is_one_text(value: Any, text: str) -> None:
     assert scalar(value) == text
 
 
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf", "sNaN", "1e999999", "-1e-999999"])
+@pytest.mark.parametrize("around", [scalar, lambda it: encode_form({"sum": it})])
+def test_what_has_no_digits_or_too_many_cannot_be_sent(number: str, around: Any) -> None:
+    with pytest.raises(ValueError, match="is no number that can be sent"):
+        around(Decimal(number))
+    if number in ("nan", "inf", "-inf"):
+        with pytest.raises(ValueError, match="is no number that can be sent"):
+            around(float(number))
+
+
 @settings(deadline=None)
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**20), max_value=10**20))
 def test_no_number_travels_with_an_exponent_or_loses_a_digit(value: Decimal) -> None:
@@ -135,7 +145,13 @@ def test_a_filter_takes_whole_seconds_in_utc_without_a_zone(moment: datetime, te
 
 # There and back. Empty lists and objects are left out: a form cannot say them.
 
-SCALARS = st.none() | st.booleans() | st.integers() | st.text() | st.decimals(places=2, min_value=0)
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text()
+    | st.decimals(places=2, min_value=0, allow_nan=False, allow_infinity=False)
+)
 NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True)
 NESTED = st.recursive(
     SCALARS,

@@ -31,7 +31,6 @@ JSON = {"Content-Type": "application/json"}
         (409, errors.Rejected, errors.Rejected),
         (410, errors.NotFound, errors.NotFound),
         (422, errors.Rejected, errors.Rejected),
-        (429, errors.TryLater, errors.TryLater),
         (500, errors.TryLater, errors.OutcomeUnknown),
         (502, errors.TryLater, errors.OutcomeUnknown),
         (503, errors.TryLater, errors.OutcomeUnknown),
@@ -60,6 +59,22 @@ def test_each_status_is_an_error_of_its_kind(
     assert len(server.asked) == 2
 
 
+def test_too_many_requests_in_the_end_are_a_budget_that_is_spent(
+    odd_server: Callable[..., Any], client_of: Callable[..., Any]
+) -> None:
+    server = odd_server([(429, JSON, b'{"message": "Because."}')])
+    client = client_of(server.url, attempts=1)
+    for call in (
+        lambda: client.detail(SUPPLIERS, 17),
+        lambda: client.write(SUPPLIERS, UPDATE, {"name": "A"}, path={"id": 17}),
+    ):
+        with pytest.raises(QuotaSpent) as caught:
+            call()
+        assert (caught.value.resource, caught.value.resets_at) == ("suppliers", "later")
+        assert (caught.value.status, caught.value.exit_code) == (None, 0)
+    assert len(server.asked) == 2
+
+
 def test_the_message_says_who_what_and_why_and_what_to_do(
     odd_server: Callable[..., Any], client_of: Callable[..., Any]
 ) -> None:
@@ -85,7 +100,7 @@ def test_the_message_says_who_what_and_why_and_what_to_do(
         (PrecoroError("did it", resource="taxes", said="No!"), "taxes: did it: No!"),
         (
             QuotaSpent("it is spent", resource="taxes", resets_at="tomorrow", limiter="Daily"),
-            "taxes: it is spent (429): Daily. Run again after tomorrow; what was done is kept.",
+            "taxes: it is spent. Run again tomorrow; what was done is kept.",
         ),
     ],
     ids=lambda each: str(each)[:40],
@@ -98,6 +113,8 @@ def test_errors_are_sentences(error: PrecoroError, text: str) -> None:
 def test_every_error_is_one_of_the_family_and_has_advice_where_there_is_any() -> None:
     kinds = [getattr(errors, name) for name in errors.__all__]
     kinds = [kind for kind in kinds if inspect.isclass(kind)]
+    assert issubclass(errors.SettingsError, ValueError)  # before anything is asked of Precoro
+    kinds.remove(errors.SettingsError)
     assert all(issubclass(kind, PrecoroError) for kind in kinds)
     silent = {kind.__name__ for kind in kinds if not kind.advice}
     assert silent == {"PrecoroError", "NotFound", "QuotaSpent", "UnexpectedAnswer"}

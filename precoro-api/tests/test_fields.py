@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -28,6 +29,7 @@ from precoro_api.fields import (
 )
 
 NUMERIC = (Kind.ID, Kind.INTEGER, Kind.NUMBER)
+HUGE = ("1e999999999", "-1e999999999", "1e-999999999", Decimal("1e999999"), "9" * 5000)
 
 
 def field(kind: Kind) -> Field:
@@ -135,6 +137,8 @@ def misfit(kind: Kind, value: Any) -> Any:
             for kind in NUMERIC
             for value in ("abc", "1,5", "12 EUR", True, False, [1], {"id": 1}, "NaN", "Infinity")
         ),
+        *(misfit(kind, value) for kind in NUMERIC for value in ("1_000", "1_0.5", "_1")),
+        *(misfit(kind, value) for kind in NUMERIC[:2] for value in HUGE),
         misfit(Kind.NUMBER, float("nan")),
         misfit(Kind.NUMBER, float("inf")),
         misfit(Kind.NUMBER, " "),
@@ -163,6 +167,15 @@ def misfit(kind: Kind, value: Any) -> Any:
 def test_nonsense_is_a_misfit(kind: Kind, value: Any) -> None:
     with pytest.raises(Misfit):
         field(kind).read(value)
+
+
+@pytest.mark.parametrize("value", HUGE, ids=lambda each: str(each)[:20])
+def test_a_huge_number_takes_no_time(value: Any) -> None:
+    begun = time.perf_counter()
+    for kind in NUMERIC[:2]:
+        with pytest.raises(Misfit):
+            field(kind).read(value)
+    assert time.perf_counter() - begun < 0.1
 
 
 def test_a_misfit_is_a_value_error_that_tells_the_value() -> None:

@@ -74,6 +74,12 @@ def test_the_body_may_tell_a_number(told: float) -> None:
         b'{"RateLimit-Retry-After": "soon"}',
         b'{"RateLimit-Retry-After": "-5"}',
         b'{"RateLimit-Retry-After": {"odd": 1}}',
+        b'{"RateLimit-Retry-After": [[["2025-06-27 14:00:00 UTC"]]]}',
+        b'{"RateLimit-Retry-After": "99999999999999"}',
+        b'{"RateLimit-Retry-After": "%b"}' % (b"9" * 400),
+        b'{"RateLimit-Retry-After": "9999-12-31 23:59:59 UTC"}',
+        pytest.param(b"[" * 100_000, id="nested lists"),
+        pytest.param(b'{"a":' * 100_000, id="nested objects"),
     ],
     ids=repr,
 )
@@ -103,6 +109,24 @@ def test_a_moment_that_is_past_is_waited_for_a_second(told: str) -> None:
     assert read({"RateLimit-Retry-After": told}, Date=DATE).wait == 1
 
 
+@pytest.mark.parametrize(
+    ("limiter", "wait"),
+    [
+        ("Daily limiter", 10 * 3600 + 120),
+        ("DAILY", 10 * 3600 + 120),
+        ("Hourly limiter", 120),
+        ("Minute limiter", 60),
+        ("Duplicate limiter", 60),
+    ],
+)
+def test_a_limiter_without_a_moment_opens_with_the_next_of_its_windows(
+    limiter: str, wait: float
+) -> None:
+    for date in (DATE, "Fri, 27 Jun 2025 15:58:00 +0200", "Sat, 28 Jun 2025 00:58:00 +1100"):
+        limit = read({"RateLimit-Type": limiter}, Date=date)
+        assert (limit.wait, limit.told) == (wait + 1, False)
+
+
 @pytest.mark.parametrize("local_now", [WRONG, NOW.timestamp(), 4_000_000_000.0])
 def test_the_wait_is_measured_by_the_clock_of_the_server(local_now: float) -> None:
     body = {"RateLimit-Retry-After": "2025-06-27 14:00:00 UTC"}
@@ -116,22 +140,12 @@ def test_this_machines_clock_serves_where_the_server_tells_none(headers: dict[st
 
 
 @pytest.mark.parametrize(
-    ("name", "is_daily"),
-    [
-        ("Daily limiter", True),
-        ("daily", True),
-        ("THE DAILY LIMIT", True),
-        ("Hourly limiter", False),
-        ("Minute limiter", False),
-        ("Duplicate limiter", False),
-        ("", False),
-    ],
+    "name", ["Daily limiter", "daily", "Hourly limiter", "Duplicate limiter", ""]
 )
 @pytest.mark.parametrize("place", ["body", "header"])
-def test_the_limiter_is_told_by_its_name(name: str, *, is_daily: bool, place: str) -> None:
+def test_the_limiter_is_told_by_its_name(name: str, place: str) -> None:
     limit = read({"RateLimit-Type": name}) if place == "body" else read({}, RateLimit_Type=name)
     assert limit.limiter == (name or "limiter")
-    assert limit.is_daily is is_daily
 
 
 @pytest.mark.parametrize(
@@ -139,12 +153,15 @@ def test_the_limiter_is_told_by_its_name(name: str, *, is_daily: bool, place: st
     [
         (DATE, NOW),
         ("Fri, 27 Jun 2025 15:58:00 +0200", NOW),
+        ("Fri, 27 Jun 2025 13:58:00 -0000", NOW),
         ("some day", None),
+        ("Fri, 27 Jun 99999 13:58:00 GMT", None),
         ("", None),
     ],
 )
 def test_the_clock_of_the_server_is_read(date: str, moment: datetime | None) -> None:
     assert server_moment({"Date": date}) == moment
+    assert moment is None or server_moment({"Date": date}).tzinfo is not None
 
 
 def test_a_server_may_keep_its_clock_to_itself() -> None:

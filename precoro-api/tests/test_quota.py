@@ -1,201 +1,175 @@
-"""The budget of requests, in a time that only sleeping moves."""
+"""The budget as a client uses it: turns, waits, and what answers teach."""
 
 from __future__ import annotations
 
-import time as real_time
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timezone
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from precoro_api.clock import FastClock, SystemClock, moment_text
-from precoro_api.quota import IDENTICAL_PAUSE, MINUTE, Quota
+from precoro_api import QuotaSpent
+from precoro_api.limits import Limit
+from precoro_api.quota import Limits, MemoryLedger, Policy, Quota, SqliteLedger
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+DAY = 1_800_057_600.0  # 2027-01-16 00:00:00 UTC
 
 
-class Time:
-    """A clock that stands still until someone sleeps."""
+class Clock:
+    """Time that only sleeping moves."""
 
-    def __init__(self, start: float = 1_800_000_000.0) -> None:
-        self.moment = start
-        self.sleeps: list[float] = []
+    def __init__(self, now=DAY):
+        self.time = now
 
-    def now(self) -> float:
-        return self.moment
+    def now(self):
+        return self.time
 
-    def sleep(self, seconds: float) -> None:
-        self.sleeps.append(seconds)
-        self.moment += seconds
+    def sleep(self, seconds):
+        self.time += seconds
 
 
-def departures(quota: Quota, clock: Any, identities: Iterable[str]) -> list[float]:
-    begun = clock.now()
-    left = []
-    for identity in identities:
-        quota.acquire(identity)
-        left.append(clock.now() - begun)
-    return left
+def quota_of(clock, *, answer=True, **more):
+    quota = Quota(clock, **more)
+    if answer:  # the server's clock is this one
+        quota.answered(clock.now(), datetime.fromtimestamp(clock.now(), timezone.utc))
+    return quota
 
 
-def test_sixty_leave_at_once_and_the_next_a_minute_later() -> None:
-    clock = Time()
-    left = departures(Quota(clock), clock, map(str, range(121)))
-    assert left[:60] == [0.0] * 60
-    assert left[60:120] == [MINUTE] * 60
-    assert left[120] == 2 * MINUTE
+def take(quota, many, resource="suppliers"):
+    for number in range(many):
+        quota.acquire(f"GET /{resource}/{quota.sent}-{number}", resource)
 
 
-@pytest.mark.parametrize("per_minute", [1, 2, 7, 300])
-def test_any_number_a_minute_is_kept_exactly(per_minute: int) -> None:
-    clock = Time()
-    left = departures(Quota(clock, per_minute), clock, map(str, range(2 * per_minute + 1)))
-    assert left == [0.0] * per_minute + [MINUTE] * per_minute + [2 * MINUTE]
+def test_a_minute_is_used_whole_and_then_waited_out():
+    clock = Clock()
+    quota = quota_of(clock)
+    take(quota, 60)
+    assert clock.now() - DAY < 1
+    take(quota, 1)
+    assert 60 <= clock.now() - DAY < 63
 
 
-def test_what_left_early_makes_room_early() -> None:
-    clock = Time()
-    quota = Quota(clock, 2)
-    quota.acquire("a")
-    clock.moment += 40
-    quota.acquire("b")
-    quota.acquire("c")
-    quota.acquire("d")
-    assert clock.sleeps == pytest.approx([MINUTE - 40, 40])
+def test_an_hour_that_is_spent_stops_the_run_and_says_until_when():
+    clock = Clock()
+    quota = quota_of(clock, limits=Limits(minute=None, hour=10))
+    take(quota, 10)
+    with pytest.raises(QuotaSpent) as stopped:
+        take(quota, 1)
+    assert stopped.value.resets_at == "after 2027-01-16 01:00:00 UTC"
+    assert stopped.value.exit_code == 0
+    assert quota.sent == 10
 
 
-def test_without_a_limit_only_identical_requests_wait() -> None:
-    clock = Time()
-    assert departures(Quota(clock, None), clock, map(str, range(1000))) == [0.0] * 1000
-    assert clock.sleeps == []
+def test_a_spent_budget_can_fail_the_run_or_be_waited_for():
+    clock = Clock()
+    limits = Limits(minute=None, hour=10)
+    failing = quota_of(clock, limits=limits, policy=Policy(when_spent="fail"))
+    take(failing, 10)
+    with pytest.raises(QuotaSpent) as stopped:
+        take(failing, 1)
+    assert stopped.value.exit_code == 75
+    waiting = quota_of(clock, limits=limits, policy=Policy(when_spent="wait", max_wait=4000))
+    take(waiting, 11)
+    assert clock.now() - DAY >= 3600
+    short = quota_of(clock, limits=limits, policy=Policy(when_spent="wait", max_wait=100))
+    take(short, 10)
+    with pytest.raises(QuotaSpent):
+        take(short, 1)
 
 
-def test_identical_requests_are_a_minute_and_a_second_apart() -> None:
-    clock = Time()
-    assert departures(Quota(clock), clock, "aba") == [0.0, 0.0, IDENTICAL_PAUSE]
-    assert IDENTICAL_PAUSE > 60
+def test_a_run_may_have_a_budget_of_its_own():
+    quota = quota_of(Clock(), policy=Policy(max_requests=3))
+    take(quota, 3)
+    with pytest.raises(QuotaSpent, match="has sent its 3 requests"):
+        take(quota, 1)
 
 
-def test_only_the_rest_of_the_pause_is_waited_for() -> None:
-    clock = Time()
-    quota = Quota(clock)
-    quota.acquire("a")
-    clock.moment += 50
-    quota.acquire("a")
-    clock.moment += 100
-    quota.acquire("a")
-    assert clock.sleeps == [IDENTICAL_PAUSE - 50]
+def test_the_next_run_remembers_what_the_last_one_used(tmp_path):
+    clock = Clock()
+    for _ in range(2):
+        quota = quota_of(
+            clock, ledger=SqliteLedger(tmp_path / "q.sqlite3"), limits=Limits(minute=None, hour=5)
+        )
+        take(quota, 2)
+        quota.close()
+    last = quota_of(
+        clock, ledger=SqliteLedger(tmp_path / "q.sqlite3"), limits=Limits(minute=None, hour=5)
+    )
+    take(last, 1)
+    with pytest.raises(QuotaSpent):
+        take(last, 1)
+    last.close()
 
 
-def test_identical_requests_are_remembered_among_thousands() -> None:
-    clock = Time()
-    quota = Quota(clock, None)
-    departures(quota, clock, map(str, range(3000)))
-    quota.acquire("0")
-    assert clock.sleeps == [IDENTICAL_PAUSE]
+def test_two_tokens_have_two_budgets_in_one_ledger():
+    ledger, clock = MemoryLedger(), Clock()
+    for name in ("one", "two"):
+        take(quota_of(clock, ledger=ledger, name=name, limits=Limits(hour=10, minute=None)), 10)
 
 
-def test_what_is_long_past_is_forgotten() -> None:
-    clock = Time()
-    quota = Quota(clock, None)
-    for number in range(5000):
-        quota.acquire(str(number))
-        clock.moment += 1
-    assert len(quota._last_of) < 1500
-    assert len(quota._sent) < 100
+def test_the_windows_are_the_servers_even_where_this_machines_clock_is_wrong():
+    clock = Clock(DAY - 7 * 3600)
+    quota = Quota(clock, limits=Limits(minute=5))
+    take(quota, 1)
+    quota.answered(clock.now(), datetime.fromtimestamp(DAY + 50, timezone.utc))
+    began = clock.now()
+    take(quota, 6)
+    assert 8 <= clock.now() - began <= 13  # the server's minute ends ten seconds later
 
 
-def test_nothing_leaves_before_a_block_ends() -> None:
-    clock = Time()
-    quota = Quota(clock)
-    quota.block_until(clock.now() + 100)
-    assert departures(quota, clock, "ab") == [100.0, 100.0]
-
-
-def test_a_shorter_block_does_not_lift_a_longer_one() -> None:
-    clock = Time()
-    quota = Quota(clock)
-    quota.block_until(clock.now() + 100)
-    quota.block_until(clock.now() + 10)
-    quota.block_until(clock.now() - 10)
-    assert departures(quota, clock, "a") == [100.0]
-
-
-def test_a_block_in_the_past_delays_nothing() -> None:
-    clock = Time()
-    quota = Quota(clock)
-    quota.block_until(clock.now() - 1)
-    quota.acquire("a")
-    assert clock.sleeps == []
-
-
-def test_the_longest_of_all_waits_counts() -> None:
-    clock = Time()
-    quota = Quota(clock, 1)
-    quota.acquire("a")
-    quota.block_until(clock.now() + 200)
-    assert departures(quota, clock, "a") == [200.0]
-
-
-def test_all_waiting_is_added_up() -> None:
-    clock = Time()
-    quota = Quota(clock, 1)
-    departures(quota, clock, "abc")
-    assert quota.waited == sum(clock.sleeps) == 2 * MINUTE
-
-
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(
-    st.integers(1, 5),
-    st.lists(
-        st.tuples(st.sampled_from("abcdefgh"), st.floats(0, 90, allow_nan=False)), max_size=40
-    ),
+@pytest.mark.parametrize(
+    ("limiter", "wait"), [("Minute limiter", 30), ("Duplicate limiter", 50), ("limiter", 61)]
 )
-def test_no_minute_ever_holds_too_many_or_two_alike(
-    per_minute: int, requests: list[tuple[str, float]]
-) -> None:
-    clock = Time(0.0)
-    quota = Quota(clock, per_minute)
-    sent: list[tuple[float, str]] = []
-    for identity, pause in requests:
-        clock.moment += pause
-        quota.acquire(identity)
-        sent.append((clock.now(), identity))
-    for index, (moment, identity) in enumerate(sent):
-        window = [one for one in sent[: index + 1] if one[0] > moment - 60]
-        assert len(window) <= per_minute
-        assert [one[1] for one in window].count(identity) == 1
+def test_a_short_429_is_waited_for(limiter, wait):
+    clock = Clock()
+    quota = quota_of(clock)
+    quota.acquire("GET /a", "a")
+    quota.told(Limit(limiter, wait, told=True), "GET /a")
+    began = clock.now()
+    quota.acquire("GET /a", "a")
+    assert wait <= clock.now() - began <= 70
 
 
-# Clocks
+def test_a_429_for_one_request_lets_others_pass():
+    clock = Clock()
+    quota = quota_of(clock)
+    quota.told(Limit("Duplicate limiter", 50, told=True), "GET /a")
+    began = clock.now()
+    quota.acquire("GET /b", "b")
+    assert clock.now() == began
 
 
-def test_a_fast_clock_runs_that_much_faster() -> None:
-    clock = FastClock(1000, start=500.0)
-    begun = real_time.monotonic()
-    before = clock.now()
-    clock.sleep(20)
-    passed = clock.now() - before
-    assert before >= 500
-    assert passed >= 20
-    assert real_time.monotonic() - begun < 5
+def test_after_a_daily_429_nothing_is_sent():
+    clock = Clock()
+    quota = quota_of(clock)
+    quota.told(Limit("Daily limiter", 40000, told=True), "GET /a")
+    with pytest.raises(QuotaSpent, match="is spent"):
+        quota.acquire("GET /b", "b")
+    assert quota.sent == 0
 
 
-def test_a_fast_clock_begins_now_unless_told_otherwise() -> None:
-    assert abs(FastClock(10).now() - real_time.time()) < 60
+def test_many_rejections_in_a_row_slow_the_pace_and_a_success_ends_it(caplog):
+    clock = Clock()
+    quota = quota_of(clock)
+    for _ in range(7):
+        quota.refused()
+    began = clock.now()
+    take(quota, 1)
+    assert clock.now() - began == 4
+    assert caplog.text.count("slowing down") == 1
+    quota.accepted()
+    began = clock.now()
+    take(quota, 1)
+    assert clock.now() == began
 
 
-def test_real_time_is_real() -> None:
-    assert abs(SystemClock().now() - real_time.time()) < 5
-
-
-@pytest.mark.parametrize("clock", [SystemClock(), FastClock(10)], ids=["system", "fast"])
-def test_no_clock_minds_a_wait_that_is_over(clock: Any) -> None:
-    begun = real_time.monotonic()
-    clock.sleep(-100)
-    assert real_time.monotonic() - begun < 5
-
-
-def test_moments_are_told_in_utc() -> None:
-    assert moment_text(1_800_000_000.9) == "2027-01-15 08:00:00 UTC"
+def test_use_is_told_by_process_and_resource():
+    clock, ledger = Clock(), MemoryLedger()
+    take(quota_of(clock, ledger=ledger, process="tap-precoro"), 3, "items")
+    quota = quota_of(clock, ledger=ledger, process="target-precoro")
+    take(quota, 2, "suppliers")
+    report = quota.report()
+    assert report["use"] == {"tap-precoro/items": 3, "target-precoro/suppliers": 2}
+    assert report["windows"]["day"] == {
+        "limit": 3000,
+        "used": 5,
+        "left": 2995,
+        "resets_at": DAY + 86400,
+    }

@@ -179,11 +179,10 @@ class DetailStream(DocumentStream):
     def fetch(self, since: datetime | None) -> Iterator[tuple[Listed, dict[str, Any]]]:
         """Documents changed since then, oldest change first, each with its listed row."""
         due = self._due(since)
-        for number, listed in enumerate(due, start=1):
-            try:
-                document = self.client.detail(self.resource, listed.idn)
-            except NotFound as problem:
-                self.logger.warning("Listed, but gone when it was fetched: %s", problem)
+        documents = self.client.details(self.resource, (listed.idn for listed in due))
+        for number, (listed, document) in enumerate(zip(due, documents, strict=True), start=1):
+            if isinstance(document, NotFound):
+                self.logger.warning("Listed, but gone when it was fetched: %s", document)
                 continue
             if number % 50 == 0:
                 self.logger.info("%s: %d of %d documents.", self.name, number, len(due))

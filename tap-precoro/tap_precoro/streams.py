@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from precoro_api import Confidence, NotAllowed, NotFound
+from precoro_api import Confidence, NotAllowed, NotFound, QuotaSpent
 from precoro_api.fields import Field, Kind, read_row
 from singer_sdk import Stream
 from singer_sdk.helpers.conform import TypeConformanceLevel
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tap_precoro.tap import TapPrecoro
 
-__all__ = ["EXTRA", "ListStream", "PrecoroStream", "schema_of"]
+__all__ = ["EXTRA", "ListStream", "PrecoroStream", "Stopped", "schema_of"]
 
 EXTRA = "_extra"
 """The column that keeps what no declared column can hold."""
@@ -30,6 +30,18 @@ def schema_of(fields: Iterable[Field]) -> dict[str, Any]:
     properties = {field.name: field.json_schema for field in fields}
     properties[EXTRA] = Field(EXTRA, Kind.OBJECT).json_schema
     return {"type": "object", "properties": properties}
+
+
+class Stopped(BaseException):
+    """The budget is spent. No failure: what was read is out, its state too, and the rest can wait.
+
+    It is no Exception, as a stream that merely ended would have its bookmark moved past what it
+    did not read.
+    """
+
+    def __init__(self, reason: QuotaSpent) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
 
 
 class PrecoroStream(Stream):
@@ -81,6 +93,8 @@ class PrecoroStream(Stream):
                 self.name,
                 problem,
             )
+        except QuotaSpent as problem:
+            raise Stopped(problem) from None
         sent = self.client.requests_by_method.total() - before
         self.logger.info("%s: %d records, %d requests.", self.name, records, sent)
         if self._unknown:

@@ -7,13 +7,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from precoro_api import RESOURCES, PrecoroError, SettingsError, client_from
+from precoro_api.profile import profile_of
 from precoro_api.settings import Setting, json_schema
 from singer_sdk import Tap
 from typing_extensions import override
 
 from tap_precoro.documents import DetailStream, DocumentStream, LineStream, Listing
 from tap_precoro.nested import OptionStream, StockStream
-from tap_precoro.streams import ListStream, PrecoroStream
+from tap_precoro.streams import ListStream, PrecoroStream, Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +76,12 @@ class TapPrecoro(Tap):
     @override
     def discover_streams(self) -> Sequence[PrecoroStream]:
         """A stream for each resource that can be listed, and two more for each document."""
-        return [stream for resource in RESOURCES for stream in self._streams_of(resource)]
+        found = [stream for resource in RESOURCES for stream in self._streams_of(resource)]
+        absent = profile_of(self.config).absent
+        for stream in found:
+            if stream.resource.name in absent:
+                stream.selected_by_default = False  # this account does not have it
+        return found
 
     def _streams_of(self, resource: Resource) -> list[PrecoroStream]:
         if resource.embedding:
@@ -108,6 +114,9 @@ class TapPrecoro(Tap):
         except SettingsError as problem:
             cls.logger.error("Setting %s", problem)
             sys.exit(2)
+        except Stopped as stopped:
+            cls.logger.warning("%s", stopped.reason)
+            sys.exit(stopped.reason.exit_code)
         except PrecoroError as problem:
             cls.logger.error("%s", problem)
             sys.exit(1)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from precoro_api import TryLater
 from precoro_sandbox import Fault
+from tap_precoro.streams import Stopped
 
 ORDERS = "purchase_orders"
 DETAILS, LINES = f"{ORDERS}_details", f"{ORDERS}_items"
@@ -35,6 +36,29 @@ def test_300_orders_with_details_and_lines_take_two_lists_and_300_details(serve,
     assert len(set(run.requests)) == 301
     assert len(run.records(DETAILS)) == 300
     assert len(run.records(LINES)) == 600
+
+
+@pytest.mark.parametrize("settings", [{"max_requests": 20}, {"requests_per_day": 20}], ids=str)
+def test_a_spent_budget_ends_a_run_that_the_next_one_continues(serve, sync, new_run, settings):
+    sandbox = serve({ORDERS: [document(n, moment(n)) for n in range(1, 28)]})
+    first = new_run()
+    with pytest.raises(Stopped):
+        sync(sandbox, ORDERS, DETAILS, LINES, into=first, **settings)
+    assert len(first.requests) == 20
+    assert first.bookmark(DETAILS) == first.bookmark(LINES) == moment(19)
+    second = sync(sandbox, ORDERS, DETAILS, LINES, state=first.state, overlap_seconds=0)
+    fetched = [record["idn"] for run in (first, second) for record in run.records(DETAILS)]
+    assert set(fetched) == {str(n) for n in range(1, 28)}
+    assert len(fetched) == 27 + 1  # the document of the bookmark itself
+
+
+def test_a_list_that_is_not_read_to_its_end_keeps_its_old_bookmark(serve, sync, new_run):
+    rows = {"suppliers": [{"id": n, "updateDate": moment(n % 28 + 1)} for n in range(1, 500)]}
+    first = new_run()
+    with pytest.raises(Stopped):
+        sync(serve(rows), "suppliers", into=first, max_requests=2)
+    assert len(first.records("suppliers")) == 400
+    assert not first.states
 
 
 def test_no_detail_is_fetched_unless_a_stream_asks_for_it(serve, sync):

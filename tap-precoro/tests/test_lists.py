@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 from datetime import datetime, timezone
 from decimal import Decimal
@@ -36,6 +37,14 @@ def test_discovery_selects_neither_guesses_nor_what_costs_a_request_each():
     assert "categories" in deselected
     assert {"invoices_details", "invoices_items", "credit_notes"} <= deselected
     assert not {"suppliers", "invoices", "purchase_orders", "users"} & deselected
+
+
+def test_what_a_probe_did_not_find_is_not_selected_by_default(tmp_path):
+    path = tmp_path / "precoro-profile.json"
+    path.write_text(json.dumps({"version": 1, "paths": {"budgets": "missing", "taxes": "answers"}}))
+    streams = TapPrecoro(config={"profile_path": str(path)}, validate_config=False).streams
+    assert not streams["budgets"].selected_by_default
+    assert streams["taxes"].selected_by_default
 
 
 def test_the_second_run_asks_for_changes_since_the_bookmark_less_the_overlap(serve, sync):

@@ -56,7 +56,9 @@ class PrecoroSink(Sink):
         self.target = target
         self.resource: Resource = target.resource_of(stream_name)
         self.pending: deque[Pending] = deque()
-        self._writer = Writer(target.client, self.resource, target.config["update_method"])
+        self._writer = Writer(
+            target.client, self.resource, target.config["update_method"], target.profile
+        )
         self._key_property = target.config.get("external_id_property") or "externalId"
         self._listed: dict[str, list[dict[str, Any]]] | None = None
         self._told: set[str] = set()

@@ -15,10 +15,12 @@ from precoro_api import (
     RESOURCES,
     BadCredentials,
     PrecoroError,
+    QuotaSpent,
     Resource,
     SettingsError,
     client_from,
 )
+from precoro_api.profile import Profile, profile_of
 from precoro_api.settings import Setting, json_schema
 from singer_sdk import Target
 from singer_sdk.exceptions import InvalidRecord, MissingKeyPropertiesError
@@ -132,7 +134,12 @@ class TargetPrecoro(Target):
     @cached_property
     def client(self) -> Client:
         """The one client of all sinks: they share its budget of requests."""
-        return client_from(self.config, f"target-precoro/{self.plugin_version}")
+        return client_from(self.config, f"target-precoro/{self.plugin_version}", priority=1)
+
+    @cached_property
+    def profile(self) -> Profile:
+        """What is known of this account."""
+        return profile_of(self.config)
 
     # Which stream goes where
 
@@ -253,6 +260,12 @@ class TargetPrecoro(Target):
         except (SettingsError, BadCredentials) as problem:
             self.logger.error("%s", problem)
             code = _COULD_NOT_WORK
+        except QuotaSpent as problem:
+            self.logger.warning("Stopped: %s", problem)
+            code = problem.exit_code
+            # Whoever writes to us is not to fail for our limits; it comes again, from our state.
+            for _ in file_input or sys.stdin:
+                pass
         except PrecoroError as problem:
             self.logger.error("Stopped: %s", problem)
             code = _FAILED_ROWS
@@ -260,6 +273,8 @@ class TargetPrecoro(Target):
             self._release_states()
             self.rejects.close()
             self._summarise()
+            if "client" in self.__dict__:
+                self.client.close()
         return code or (_FAILED_ROWS if self.tally.rejected else 0)
 
     def _summarise(self) -> None:
@@ -298,6 +313,23 @@ class TargetPrecoro(Target):
         sys.exit(code)
 
 
+_ALSO_CALLED = {
+    "vendor": "suppliers",
+    "creditor": "suppliers",
+    "contact": "suppliers",
+    "product": "items",
+    "article": "items",
+    "material": "items",
+    "vat": "taxes",
+    "term": "payment_terms",
+    "site": "locations",
+    "subsidiar": "legal_entities",
+}
+"""What other systems call them."""
+
+
 def _suggest(name: str) -> str:
-    nearest = difflib.get_close_matches(name.lower(), ACCEPTED, n=1, cutoff=0.0)[0]
+    folded = name.lower()
+    known = next((ours for theirs, ours in _ALSO_CALLED.items() if theirs in folded), None)
+    nearest = known or difflib.get_close_matches(folded, ACCEPTED, n=1, cutoff=0.0)[0]
     return f"Known are {', '.join(ACCEPTED)}; the nearest is {nearest}."

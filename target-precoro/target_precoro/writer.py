@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from precoro_api import Client, Resource
+    from precoro_api.profile import Profile
     from precoro_api.resource import Write
 
     from target_precoro.upsert import Create
@@ -33,7 +34,7 @@ _MARGIN = timedelta(seconds=5)
 
 @dataclass
 class Learned:
-    """What the answers of this run have shown of one resource."""
+    """What a profile, or the answers of this run, have shown of one resource."""
 
     post_takes_external_id: bool | None = None
     patch_takes_fields: bool | None = None
@@ -43,11 +44,15 @@ class Learned:
 class Writer:
     """Writes records of one resource. `update_method` is `auto`, `patch` or `put`."""
 
-    def __init__(self, client: Client, resource: Resource, update_method: str = "auto") -> None:
+    def __init__(
+        self, client: Client, resource: Resource, update_method: str, profile: Profile
+    ) -> None:
         self._client = client
         self._resource = resource
         self._method = update_method
-        self._learned = Learned()
+        self._learned = Learned(
+            profile.post_takes_external_id, profile.patch_takes_fields, profile.put_clears
+        )
 
     def create(self, wanted: Wanted, step: Create) -> dict[str, Any]:
         """A new record, linked to its external id."""
@@ -69,9 +74,11 @@ class Writer:
             found = self._find_created(wanted, started)
             # It is not there, so nothing happened, and it may be written once more.
             row = found or self._call(resource.create, form, step.external_id)
+        if "id" not in row:  # done, it says, but not what: unlinked, the next run would double it
+            row = self._find_created(wanted, started) or {}
         if "id" not in row:
-            raise UnexpectedAnswer(
-                "POST answered no id, so the record cannot be linked",
+            raise OutcomeUnknown(
+                "POST answered no id, and no such record is to be found",
                 resource=resource.name,
                 key=step.external_id,
             )

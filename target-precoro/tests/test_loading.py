@@ -57,6 +57,38 @@ def test_changes_go_the_way_that_the_answers_show_to_work(serve, load, patch_fie
     assert {row["city"] for row in named(sandbox).values()} == {"Kyiv"}
 
 
+@pytest.mark.parametrize(
+    ("switches", "profile", "first", "second"),
+    [
+        (
+            {},
+            {"external_id_on_create": "nowhere", "patch_fields": "external_id_only"},
+            {"GET": 1, "POST": 3, "PATCH": 3},
+            {"GET": 1, "PUT": 3},
+        ),
+        (
+            {"external_id_on_create": "rejected", "put_scalars": "cleared"},
+            {
+                "external_id_on_create": "rejected",
+                "patch_fields": "external_id_only",
+                "put_scalars": "cleared",
+            },
+            {"GET": 1, "POST": 3, "PATCH": 3},
+            {"GET": 1, "PUT": 3},
+        ),
+    ],
+)
+def test_what_a_probe_found_out_is_not_tried_again(
+    serve, load, tmp_path, switches, profile, first, second
+):
+    path = tmp_path / "precoro-profile.json"
+    path.write_text(json.dumps({"version": 1, **profile}))
+    sandbox = serve(switches=switches)
+    assert load(sandbox, "suppliers", vendors(3), profile_path=str(path)).requests == first
+    changed = vendors(3, city="Kyiv")
+    assert load(sandbox, "suppliers", changed, profile_path=str(path)).requests == second
+
+
 def test_only_what_changed_is_sent(serve, load):
     sandbox = serve(switches={"patch_fields": "all"})
     load(sandbox, "suppliers", vendors(1, city="Kyiv"))
@@ -129,12 +161,22 @@ def test_the_key_may_have_another_name_and_the_stream_too(sandbox, load):
     assert set(named(sandbox)) == {"1001"}
 
 
-def test_an_unknown_stream_is_refused_at_its_schema(sandbox, load, caplog):
-    run = load(sandbox, "suplliers", [{"externalId": "1", "name": "x"}])
+@pytest.mark.parametrize(
+    ("stream", "nearest"),
+    [
+        ("suplliers", "suppliers"),
+        ("vendors", "suppliers"),
+        ("ERP-Vendor-List", "suppliers"),
+        ("products", "items"),
+        ("terms_of_payment", "payment_terms"),
+    ],
+)
+def test_an_unknown_stream_is_refused_at_its_schema(sandbox, load, caplog, stream, nearest):
+    run = load(sandbox, stream, [{"externalId": "1", "name": "x"}])
     assert run.code == 2
     assert not sandbox.served
-    assert "the nearest is suppliers" in caplog.text
-    assert "payment_terms" in caplog.text
+    assert f"the nearest is {nearest}" in caplog.text
+    assert "legal_entities" in caplog.text
 
 
 def test_a_resource_that_this_target_does_not_write_is_refused(sandbox, load, caplog):
@@ -218,7 +260,7 @@ def test_a_stream_without_rights_is_refused_row_by_row_without_more_requests(ser
     assert run.requests == {"GET": 1}
 
 
-@pytest.mark.parametrize("kind", ["lost", "failed", "cut", "html"])
+@pytest.mark.parametrize("kind", ["lost", "failed", "cut", "html", "empty"])
 def test_a_post_whose_answer_is_lost_is_looked_for_and_never_doubled(sandbox, load, kind):
     sandbox.faults.add(Fault(kind, method="POST"))
     run = load(sandbox, "suppliers", vendors(3))
@@ -237,7 +279,7 @@ def test_a_post_that_never_happened_is_made_after_looking(sandbox, load, kind):
     assert run.requests["POST"] == 4
 
 
-@pytest.mark.parametrize("kind", ["lost", "failed", "cut", "html", "500", "reset"])
+@pytest.mark.parametrize("kind", ["lost", "failed", "cut", "html", "empty", "500", "reset"])
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
 def test_a_change_whose_answer_is_lost_ends_in_place(sandbox, load, kind, method):
     load(sandbox, "suppliers", vendors(3))
@@ -247,12 +289,44 @@ def test_a_change_whose_answer_is_lost_ends_in_place(sandbox, load, kind, method
     assert {row["city"] for row in named(sandbox).values()} == {"Kyiv"}
 
 
-def test_a_daily_limit_stops_with_the_state_of_what_is_done(serve, load, caplog):
-    sandbox = serve(switches={"day_limit": 100})
-    run = load(sandbox, "suppliers", vendors(120))
-    assert run.code == 1
-    done = run.tally["suppliers"]["created"]
-    assert done == 49
-    assert run.states == []  # the first STATE stands after record 50
+@pytest.mark.parametrize(
+    ("settings", "code"), [({}, 0), ({"when_quota_spent": "fail"}, 75)], ids=["stop", "fail"]
+)
+@pytest.mark.parametrize("known", [True, False], ids=["known", "told by Precoro"])
+def test_a_spent_day_stops_with_the_state_of_what_is_done(
+    serve, load, caplog, settings, code, known
+):
+    sandbox = serve(switches={"day_limit": 102})
+    settings = settings | ({"requests_per_day": 102} if known else {})
+    run = load(sandbox, "suppliers", vendors(120), **settings)
+    assert run.code == code
+    # One look-up, then two requests each: the 51st was created, its link could not be made.
+    assert sum(run.requests.values()) == (102 if known else 103)
+    assert run.tally["suppliers"]["created"] == 50
+    assert run.states == [{"done": 50}]
     assert "Run again after" in caplog.text
-    assert sum(run.requests.values()) == 101
+
+
+def test_what_a_run_may_send_is_a_setting(sandbox, load):
+    run = load(sandbox, "suppliers", vendors(120), max_requests=21)
+    assert run.code == 0
+    assert sum(run.requests.values()) == 21
+    assert run.tally["suppliers"]["created"] == 10
+
+
+def test_whoever_writes_to_us_is_heard_to_the_end(sandbox, load):
+    """A tap must not fail for our limits: its messages are read, and its later states kept back."""
+    lines = singer_lines(600)
+    run = load(sandbox, lines=lines, max_requests=21)
+    assert run.code == 0
+    assert run.states == []
+
+
+def singer_lines(many):
+    schema = {"type": "SCHEMA", "stream": "suppliers", "schema": {"properties": {}}}
+    lines = [json.dumps({**schema, "key_properties": []})]
+    lines += [
+        json.dumps({"type": "RECORD", "stream": "suppliers", "record": one})
+        for one in vendors(many)
+    ]
+    return [*lines, json.dumps({"type": "STATE", "value": {"done": many}})]

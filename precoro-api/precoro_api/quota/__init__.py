@@ -1,0 +1,17 @@
+"""The budget of requests that a token has, shared by all who use it."""
+
+from precoro_api.quota.ledger import Ledger, LedgerError, MemoryLedger, SqliteLedger, open_ledger
+from precoro_api.quota.quota import Policy, Quota, token_digest
+from precoro_api.quota.windows import Limits
+
+__all__ = [
+    "Ledger",
+    "LedgerError",
+    "Limits",
+    "MemoryLedger",
+    "Policy",
+    "Quota",
+    "SqliteLedger",
+    "open_ledger",
+    "token_digest",
+]

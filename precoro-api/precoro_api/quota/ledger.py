@@ -1,0 +1,173 @@
+"""Where the budget is kept, so that processes share it and the next run remembers it.
+
+A ledger keeps small JSON values under keys, and changes several of them at once or not at all.
+SQLite serves one machine; Redis or PostgreSQL, which a team already runs, serve several.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from precoro_api.errors import SettingsError
+
+__all__ = ["Change", "Ledger", "LedgerError", "MemoryLedger", "SqliteLedger", "open_ledger"]
+
+T = TypeVar("T")
+
+Change = Mapping[str, tuple[Any, float]]
+"""New values by key, each with the moment (epoch seconds) after which it may be forgotten."""
+
+Work = Callable[[Mapping[str, Any]], tuple[Change, T]]
+"""A pure function from stored values (None where there is none) to changes and a result."""
+
+
+class LedgerError(SettingsError):
+    """The ledger cannot be used; the text says why and which setting to look at."""
+
+
+class Ledger(Protocol):
+    """Values under keys, changed together."""
+
+    def transact(self, keys: Sequence[str], work: Work[T], now: float) -> T:
+        """Apply `work` to the values of these keys as if nobody else were there; its result."""
+
+    def keys(self, prefix: str) -> dict[str, Any]:
+        """All values whose keys begin so."""
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+
+
+class MemoryLedger:
+    """For one process: forgotten at its end."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, tuple[Any, float]] = {}
+        self._lock = threading.Lock()
+
+    def transact(self, keys: Sequence[str], work: Work[T], now: float) -> T:
+        """Apply work under a lock."""
+        with self._lock:
+            stored = {key: self._values[key][0] if key in self._values else None for key in keys}
+            changes, result = work(stored)
+            self._values.update(changes)
+            if len(self._values) > _PRUNE_ABOVE:
+                self._values = {k: v for k, v in self._values.items() if v[1] > now}
+            return result
+
+    def keys(self, prefix: str) -> dict[str, Any]:
+        """All values whose keys begin so."""
+        with self._lock:
+            return {k: v for k, (v, _) in self._values.items() if k.startswith(prefix)}
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+_PRUNE_ABOVE = 2000
+_PRUNE_EVERY = 256
+
+
+class SqliteLedger:
+    """One file, shared by all processes of this machine; a killed process leaves nothing behind.
+
+    It is opened with the first transaction. It holds digests and counts: no token, no data.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._calls = 0
+        self._db: sqlite3.Connection | None = None
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._db is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._path.touch(mode=0o600)
+            # Waiting for the file's lock is SQLite's; transactions are a fraction of a millisecond.
+            self._db = sqlite3.connect(
+                self._path, timeout=60, isolation_level=None, check_same_thread=False
+            )
+            self._db.execute("pragma journal_mode = wal")
+            self._db.execute("pragma synchronous = normal")
+            self._db.execute(
+                "create table if not exists ledger "
+                "(key text primary key, value text not null, expires real not null) without rowid"
+            )
+        return self._db
+
+    def transact(self, keys: Sequence[str], work: Work[T], now: float) -> T:
+        """Apply work in one immediate transaction."""
+        with self._lock:
+            try:
+                database = self._opened()
+                database.execute("begin immediate")
+                try:
+                    changes, result = work(self._stored(database, keys))
+                    database.executemany(
+                        "insert or replace into ledger values (?, ?, ?)",
+                        [(key, json.dumps(v), expires) for key, (v, expires) in changes.items()],
+                    )
+                    self._calls += 1
+                    if self._calls % _PRUNE_EVERY == 0:
+                        database.execute("delete from ledger where expires < ?", (now,))
+                except BaseException:
+                    database.execute("rollback")
+                    raise
+                database.execute("commit")
+            except (OSError, sqlite3.Error) as problem:
+                raise _unusable(str(self._path), problem) from None
+            return result
+
+    @staticmethod
+    def _stored(database: sqlite3.Connection, keys: Sequence[str]) -> dict[str, Any]:
+        marks = ",".join("?" * len(keys))
+        query = f"select key, value from ledger where key in ({marks})"  # noqa: S608 - marks only
+        found = dict(database.execute(query, tuple(keys)).fetchall())
+        return {key: json.loads(found[key]) if key in found else None for key in keys}
+
+    def keys(self, prefix: str) -> dict[str, Any]:
+        """All values whose keys begin so; nothing, and no file, where there is none yet."""
+        with self._lock:
+            if self._db is None and not self._path.exists():
+                return {}
+            try:
+                query = "select key, value from ledger where substr(key, 1, ?) = ?"
+                rows = self._opened().execute(query, (len(prefix), prefix)).fetchall()
+            except (OSError, sqlite3.Error) as problem:
+                raise _unusable(str(self._path), problem) from None
+        return {key: json.loads(value) for key, value in rows}
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            if self._db is not None:
+                self._db.close()
+                self._db = None
+
+
+def open_ledger(where: str) -> Ledger:
+    """The ledger at a path or URL; `memory` for none. Raises LedgerError."""
+    if where == "memory":
+        return MemoryLedger()
+    if where.startswith(("redis://", "rediss://", "unix://")):
+        from precoro_api.quota.redis_ledger import RedisLedger  # noqa: PLC0415 - optional
+
+        return RedisLedger(where)
+    if where.startswith(("postgresql://", "postgres://")):
+        from precoro_api.quota.postgres_ledger import PostgresLedger  # noqa: PLC0415 - optional
+
+        return PostgresLedger(where)
+    return SqliteLedger(Path(where).expanduser())
+
+
+def _unusable(where: str, problem: Exception) -> LedgerError:
+    return LedgerError(
+        f"quota_path: the ledger {where} cannot be used ({problem}). Choose a path that can be "
+        "written, or `memory` for a budget that this process keeps alone."
+    )
