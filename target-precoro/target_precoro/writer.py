@@ -6,11 +6,20 @@ id. Each way is tried as the settings say, judged by the answer, and remembered 
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from precoro_api import NotFound, OutcomeUnknown, Rejected, UnexpectedAnswer
+from precoro_api import (
+    BadCredentials,
+    NotFound,
+    OutcomeUnknown,
+    QuotaSpent,
+    Rejected,
+    TryLater,
+    UnexpectedAnswer,
+)
 
 from target_precoro.upsert import Unchanged, Update, form_value, plan
 from target_precoro.wanted import form_keys
@@ -27,6 +36,8 @@ if TYPE_CHECKING:
     from target_precoro.wanted import Wanted
 
 __all__ = ["Writer"]
+
+logger = logging.getLogger(__name__)
 
 _MARGIN = timedelta(seconds=5)
 """How far before a lost POST its record is looked for; the server's clock has whole seconds."""
@@ -60,6 +71,9 @@ class Writer:
         assert resource.create is not None  # noqa: S101 - a plan creates only what can be created
         started = self._client.server_now
         form = dict(step.form)
+        # Created and not linked, it would be created again: both requests, or none.
+        linking = self._learned.post_takes_external_id is not True
+        self._client.quota.need(1 + linking, resource.name)
         if self._learned.post_takes_external_id is not False:
             form["externalId"] = step.external_id
         try:
@@ -85,7 +99,19 @@ class Writer:
         linked = str(row.get("externalId") or "") == step.external_id
         if "externalId" in form:
             self._learned.post_takes_external_id = linked
-        return row if linked else self._link(row, step.external_id)
+        if linked:
+            return row
+        try:
+            return self._link(row, step.external_id)
+        except (BadCredentials, QuotaSpent, TryLater):
+            logger.error(
+                "%s %s was created as id %s, but could not be linked: set its externalId in "
+                "Precoro before the next run, which would create it again.",
+                resource.name,
+                step.external_id,
+                row["id"],
+            )
+            raise
 
     def update(self, wanted: Wanted, step: Update) -> dict[str, Any]:
         """The record with its changes, and all else as it was."""

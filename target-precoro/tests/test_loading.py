@@ -300,11 +300,14 @@ def test_a_spent_day_stops_with_the_state_of_what_is_done(
     settings = settings | ({"requests_per_day": 102} if known else {})
     run = load(sandbox, "suppliers", vendors(120), **settings)
     assert run.code == code
-    # One look-up, then two requests each: the 51st was created, its link could not be made.
-    assert sum(run.requests.values()) == (102 if known else 103)
+    # One look-up, then two requests each: for the 51st there is one left, and it needs two.
+    assert sum(run.requests.values()) == (101 if known else 103)
     assert run.tally["suppliers"]["created"] == 50
     assert run.states == [{"done": 50}]
     assert "Run again after" in caplog.text
+    assert len(sandbox.store.rows("suppliers")) == (50 if known else 51)
+    # What a limit that we could not foresee cut in two is named.
+    assert ("was created as id" in caplog.text) == (not known)
 
 
 def test_what_a_run_may_send_is_a_setting(sandbox, load):
@@ -312,6 +315,7 @@ def test_what_a_run_may_send_is_a_setting(sandbox, load):
     assert run.code == 0
     assert sum(run.requests.values()) == 21
     assert run.tally["suppliers"]["created"] == 10
+    assert set(named(sandbox)) == {f"V-{n}" for n in range(10)}
 
 
 def test_whoever_writes_to_us_is_heard_to_the_end(sandbox, load):

@@ -162,6 +162,21 @@ class Quota:
             if after is not None:
                 after.set()
 
+    def need(self, many: int, resource: str) -> None:
+        """Raise QuotaSpent unless the hour, the day and this run have that many requests left.
+
+        For what must not end half-way. Minutes are waited for, so they do not count here.
+        """
+        most = self.policy.max_requests
+        if most is not None and self.sent + many > most:
+            raise self.spent(resource, f"this run's {most} requests", "any time")
+        windows = self.report()["windows"]
+        for kind in ("hour", "day"):
+            left = windows[kind]["left"]
+            if left is not None and left < many and self.policy.when_spent != "wait":
+                resets_at = f"after {moment_text(windows[kind]['resets_at'])}"
+                raise self.spent(resource, kind, resets_at)
+
     def _count_own(self, resource: str, many: int = 1) -> None:
         """Count what this run has sent, and hold it to its own budget."""
         with self._lock:
