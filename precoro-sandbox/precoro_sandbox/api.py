@@ -142,7 +142,8 @@ class Api:
     async def _list(self, call: Call) -> Response:
         params = list(call.request.query_params.multi_items())
         store, name = call.account.store, call.resource.name
-        asked = (id(store), store.version, name, tuple(p for p in params if p[0] != "page"))
+        query = tuple(param for param in params if param[0] != "page")
+        asked = (id(store), store.version, call.switches, name, query)
         if self._last_list[0] != asked:
             rows = store.ordered(name, call.switches.list_order)
             rows = rows_that_pass(call.resource, rows, params, call.switches)

@@ -9,7 +9,17 @@ from precoro_api.enums import AttachmentType
 from precoro_api.resource import Write
 from precoro_api.resources import BY_NAME
 
-from precoro_sandbox.company.statuses import STATUS_STRINGS
+from precoro_sandbox.company.statuses import (
+    APPROVED,
+    CANCELED,
+    CLOSED,
+    DENIED,
+    ON_REVISE,
+    PAID,
+    PARTLY_PAID,
+    PENDING,
+    STATUS_STRINGS,
+)
 from precoro_sandbox.writes import Invalid, new_external_id, read_fields
 
 if TYPE_CHECKING:
@@ -18,16 +28,14 @@ if TYPE_CHECKING:
 
 __all__ = ["act", "attach", "contract", "pay_expense", "pay_invoice", "receive", "requisition"]
 
-_APPROVED, _DENIED, _PARTLY_PAID, _PAID, _ON_REVISE, _PENDING, _CLOSED = 2, 3, 4, 5, 7, 1, 11
-_CANCELED = 8
 _CENT = Decimal("0.01")
 _AFTER = {
-    "approve": _APPROVED,
-    "reject": _DENIED,
-    "revision": _ON_REVISE,
-    "confirm": _PENDING,
-    "confirm_revise": _PENDING,
-    "complete": _CLOSED,
+    "approve": APPROVED,
+    "reject": DENIED,
+    "revision": ON_REVISE,
+    "confirm": PENDING,
+    "confirm_revise": PENDING,
+    "complete": CLOSED,
 }
 _OWNERS = {
     AttachmentType.INVOICE: "invoices",
@@ -77,7 +85,7 @@ def pay_invoice(store: Store, body: Row, switches: Switches) -> Row:
             "sumPaid": amount,
             "payDate": body.get("payDate"),
             "logicType": _logic_type(body),
-            "status": _APPROVED,
+            "status": APPROVED,
             "prepayment": False,
             "externalId": new_external_id("payments", store, body, switches),
         },
@@ -88,19 +96,19 @@ def pay_invoice(store: Store, body: Row, switches: Switches) -> Row:
 
 
 def _settle(store: Store, invoice: Row, paid: Decimal, switches: Switches) -> None:
-    status = _PAID if paid >= _money(invoice["sum"]) else _PARTLY_PAID if paid else _APPROVED
+    status = PAID if paid >= _money(invoice["sum"]) else PARTLY_PAID if paid else APPROVED
     values = {"sumPaid": paid, "status": status, "statusString": STATUS_STRINGS[status]}
     store.change("invoices", invoice, values, touch=switches.touch_on_payment == "yes")
 
 
 def _cancel_payment(store: Store, payment: Row, switches: Switches) -> Row:
-    if payment.get("status") == _CANCELED:
+    if payment.get("status") == CANCELED:
         raise Invalid("status", "The payment is already cancelled.")
     invoice = store.by_key("invoices", "id", str((payment.get("invoice") or {}).get("id")))
     if invoice is not None:
         paid = _money(invoice.get("sumPaid")) - _money(payment.get("sumPaid"))
         _settle(store, invoice, paid, switches)
-    return store.change("payments", payment, {"status": _CANCELED})
+    return store.change("payments", payment, {"status": CANCELED})
 
 
 def pay_expense(store: Store, body: Row) -> Row:
@@ -111,7 +119,7 @@ def pay_expense(store: Store, body: Row) -> Row:
     if not 0 < amount <= left:
         raise _beyond(left)
     store.change("expenses", expense, {"sumPaid": _money(expense.get("sumPaid")) + amount})
-    values = {"sumPaid": amount, "payDate": body.get("payDate"), "status": _APPROVED}
+    values = {"sumPaid": amount, "payDate": body.get("payDate"), "status": APPROVED}
     payment = store.add("expense_payments", values)
     _list_on(expense, "expensePayments", payment, "idn", "sumPaid", "payDate")
     return payment
@@ -130,7 +138,7 @@ def receive(store: Store, order: Row, body: Row) -> Row:
             "requiredDate": body["requiredDate"],
             "note": body.get("note"),
             "currency": order.get("currency"),
-            "status": _PENDING,
+            "status": PENDING,
             "location": order.get("location"),
             "items": order.get("items", []),
             "dataDocumentCustomFields": body.get("dataDocumentCustomFields") or [],

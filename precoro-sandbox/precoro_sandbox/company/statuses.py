@@ -1,60 +1,55 @@
-"""Numbers that stand for states and kinds in the rows."""
+"""Numbers that stand for states and kinds in the rows: the known ones, and some of ours."""
 
 from __future__ import annotations
 
+from precoro_api.enums import (
+    AttachmentType,
+    DocumentStatus,
+    IntegrationStatus,
+    LogicType,
+    SupplierStatus,
+)
+
 # `status` of invoices; other documents presumably share the numbers.
-OPEN = 0
-PENDING = 1
-APPROVED = 2
-DENIED = 3
-PARTLY_PAID = 4
-PAID = 5
-AWAITING_CONFIRMATION = 6
-ON_REVISE = 7
-CANCELED = 8
-PENDING_RECEIPT = 9
-APPROVAL_REVIEW = 10
-CLOSED = 11
+OPEN = int(DocumentStatus.OPEN)
+PENDING = int(DocumentStatus.PENDING)
+APPROVED = int(DocumentStatus.APPROVED)
+DENIED = int(DocumentStatus.DENIED)
+PARTLY_PAID = int(DocumentStatus.PARTLY_PAID)
+PAID = int(DocumentStatus.PAID)
+AWAITING_CONFIRMATION = int(DocumentStatus.AWAITING_CONFIRMATION)
+ON_REVISE = int(DocumentStatus.ON_REVISE)
+CANCELED = int(DocumentStatus.CANCELED)
+PENDING_RECEIPT = int(DocumentStatus.PENDING_RECEIPT)
+APPROVAL_REVIEW = int(DocumentStatus.APPROVAL_REVIEW)
+CLOSED = int(DocumentStatus.CLOSED)
 
 # `statusString` is a key for translations; only `status.approved` is evidenced.
-STATUS_STRINGS = {
-    OPEN: "status.open",
-    PENDING: "status.pending",
-    APPROVED: "status.approved",
-    DENIED: "status.denied",
-    PARTLY_PAID: "status.partly_paid",
-    PAID: "status.paid",
-    AWAITING_CONFIRMATION: "status.awaiting_confirmation",
-    ON_REVISE: "status.on_revise",
-    CANCELED: "status.canceled",
-    PENDING_RECEIPT: "status.pending_receipt",
-    APPROVAL_REVIEW: "status.approval_review",
-    CLOSED: "status.closed",
-}
+STATUS_STRINGS = {int(status): f"status.{status.name.lower()}" for status in DocumentStatus}
 
 # States that a document reaches only through its approval.
 AFTER_APPROVAL = frozenset({APPROVED, PARTLY_PAID, PAID, PENDING_RECEIPT, CLOSED})
 
 # `status` of suppliers.
-SUPPLIER_PENDING = 1
-SUPPLIER_APPROVED = 2
-SUPPLIER_REJECTED = 3
+SUPPLIER_PENDING = int(SupplierStatus.PENDING)
+SUPPLIER_APPROVED = int(SupplierStatus.APPROVED)
+SUPPLIER_REJECTED = int(SupplierStatus.REJECTED)
 
 # `logicType` of invoices and payments; 1 and 5 both mark credit notes.
-ORDINARY = 0
-CREDIT_NOTE = 1
-CREDIT_NOTE_TOO = 5
+ORDINARY = int(LogicType.ORDINARY)
+CREDIT_NOTE = int(LogicType.CREDIT_NOTE)
+CREDIT_NOTE_TOO = int(LogicType.CREDIT_NOTE_TOO)
 
 # `integrationStatus` of a document that waits for a disabled connector.
-WAITING_FOR_CONNECTOR = 8
+WAITING_FOR_CONNECTOR = int(IntegrationStatus.WAITING_FOR_CONNECTOR)
 
 # Object types in the paths of uploads.
-INVOICE_FILE = 1
-PURCHASE_ORDER_FILE = 2
-PURCHASE_REQUISITION_FILE = 3
-RECEIPT_FILE = 4
-EXPENSE_FILE = 5
-SUPPLIER_FILE = 8
+INVOICE_FILE = int(AttachmentType.INVOICE)
+PURCHASE_ORDER_FILE = int(AttachmentType.PURCHASE_ORDER)
+PURCHASE_REQUISITION_FILE = int(AttachmentType.PURCHASE_REQUISITION)
+RECEIPT_FILE = int(AttachmentType.RECEIPT)
+EXPENSE_FILE = int(AttachmentType.EXPENSE)
+SUPPLIER_FILE = int(AttachmentType.SUPPLIER)
 
 # `type` of custom fields and their values. The API's own numbers are unknown; these are ours.
 TEXT_FIELD = 1
