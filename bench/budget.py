@@ -67,7 +67,7 @@ def hammer(
 BORN = multiprocessing.Value("d", 0.0)
 
 
-def processes(many: int = 8, speed: float = 100.0) -> None:
+def processes(many: int = 8, speed: float = 60.0) -> None:
     """Eight processes share one token for a whole day of the sandbox's time."""
     clock = SandboxClock(speed, DAY)
     with (
@@ -88,15 +88,23 @@ def processes(many: int = 8, speed: float = 100.0) -> None:
         for run in runs:
             run.join()
         served = sandbox.served
-    sum(each.status == 429 for each in served)
+    refused = sum(each.status == 429 for each in served)
     minutes = Counter(int(each.at // 60) for each in served)
     hours = Counter(int(each.at // 3600) for each in served)
     full = [n for minute, n in sorted(minutes.items()) if hours[minute // 60] and n > 0]
-    full[:-1] if len(full) > 1 else full
+    busy = full[:-1] if len(full) > 1 else full
+    print(f"{many} processes, clock x{speed:.0f}: {len(served)} requests, {refused} answered 429")
+    print(
+        f"  at most {max(minutes.values())} of 60 in a minute; of the {len(busy)} minutes in which"
+    )
+    print(f"  the hour had budget, {sum(busy) / len(busy) / 60:.1%} was used")
+    print(f"  hours: {', '.join(f'{n} of 1500' for n in hours.values())}")
+    print(f"  day: {len(served)} of 3000, {len(served) / 3000:.1%}")
 
 
 def latency(speed: float = 60.0) -> None:
     """One process, answers that take their time: how much of the minute is used."""
+    print("latency  requests a minute  share of 60  a peer that sleeps 1 s a call")
     for seconds in (0.1, 0.5, 1.5, 3.0):
         clock = SandboxClock(speed, DAY)
         with Sandbox(seed="empty", counts={"suppliers": 400}, clock=clock) as sandbox:
@@ -108,11 +116,13 @@ def latency(speed: float = 60.0) -> None:
             minutes = Counter(int(each.at // 60) for each in sandbox.served)
         # The first minute teaches the latency, the last one is not full by nature.
         whole = [n for _, n in sorted(minutes.items())][1:-1]
-        statistics.mean(whole)
+        mean, peer = statistics.mean(whole), 1 / (1 + seconds)
+        print(f"{seconds:>5} s  {mean:>17.1f}  {mean / 60:>11.1%}  {peer:>8.1%}")
 
 
 def answers() -> None:
     """Every shape of a 429: the time that was told, and the time that was waited."""
+    print("limiter  shape    told (s)  waited (s)  requests after the first 429")
     for limiter, switch in (
         ("minute", "minute_limit"),
         ("hour", "hour_limit"),
@@ -148,8 +158,10 @@ def _answer(limiter: str, switch: str, shape: str) -> None:
         refused = next(each for each in sandbox.served if each.status == 429)
         after = [each for each in sandbox.served if each.at > refused.at]
         length = {"minute": 60, "hour": 3600, "day": 86400}[limiter]
-        (refused.at // length + 1) * length - refused.at
-        f"{after[0].at - refused.at:.0f}" if after else stopped
+        opens = (refused.at // length + 1) * length - refused.at
+        told = f"{opens:.0f}" if shape in ("body", "headers") else "nothing"
+        waited = f"{after[0].at - refused.at:.0f}" if after else "not"
+        print(f"{limiter:<7}  {shape:<7}  {told:>8}  {waited:>10}  {len(after):>8}  {stopped}")
         client.close()
 
 
@@ -168,6 +180,7 @@ def _acquire_many(path: str, many: int, results: multiprocessing.Queue[list[floa
 
 def cost(total: int = 20000) -> None:
     """What a turn costs, and how large the file grows."""
+    print("processes  turns   median (ms)  p99 (ms)  turns a second")
     for many in (1, 8):
         with tempfile.TemporaryDirectory() as folder:
             path = str(Path(folder) / "quota.sqlite3")
@@ -180,11 +193,12 @@ def cost(total: int = 20000) -> None:
             for run in runs:
                 run.start()
             times = sorted(t for _ in runs for t in results.get())
-            time.perf_counter() - began
+            took = time.perf_counter() - began
             for run in runs:
                 run.join()
-        times[math.ceil(len(times) * 0.99) - 1] * 1000
-        statistics.median(times) * 1000
+        p99 = times[math.ceil(len(times) * 0.99) - 1] * 1000
+        median = statistics.median(times) * 1000
+        print(f"{many:>9}  {len(times)}  {median:>11.3f}  {p99:>8.3f}  {len(times) / took:>14.0f}")
 
 
 def size(total: int = 1_000_000) -> None:
@@ -202,6 +216,7 @@ def size(total: int = 1_000_000) -> None:
                 largest = max(largest, _bytes(folder))
         largest = max(largest, _bytes(folder))
         quota.close()
+    print(f"{total:,} requests: the ledger's files were never over {largest / 1024:.0f} KiB")
 
 
 def _bytes(folder: str) -> int:
@@ -241,7 +256,7 @@ def kills(total: int = 1000) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path, counter = str(Path(folder) / "quota.sqlite3"), str(Path(folder) / "turns")
         context = multiprocessing.get_context("fork")
-        lost = stuck = 0
+        lost = stuck = used = 0
         for number in range(total):
             run = context.Process(target=_forever, args=(path, counter))
             run.start()
@@ -256,6 +271,7 @@ def kills(total: int = 1000) -> None:
             # A turn that was counted but not yet written down is the one in progress.
             lost += not taken <= used <= taken + number + 1
             quota.close()
+    print(f"{total} kills: {used} turns taken; counts that were lost: {lost}; stuck: {stuck}")
 
 
 PARTS: dict[str, Callable[[], None]] = {
@@ -274,6 +290,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", help=", ".join(PARTS))
     chosen = parser.parse_args().parts or list(PARTS)
     for part in chosen:
+        print(f"\n{part}: {(PARTS[part].__doc__ or '').strip()}")
         PARTS[part]()
         sys.stdout.flush()
 

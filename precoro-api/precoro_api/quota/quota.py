@@ -47,8 +47,11 @@ _PACE = 75.0
 """So are shorter waits than this one; longer ones mean that a budget is spent."""
 _MANY_REFUSALS = 5
 _LONGEST_SLOWDOWN = 32.0
+_JITTER = 2.0
 _TEMPORARY_FAILURE = 75
 """The exit code that tells a scheduler to try later (EX_TEMPFAIL)."""
+_HOLD_UP = 0.25
+"""Seconds that a busy machine may hold a request up on its way."""
 _UNSURE = 2.0
 """How wrong this machine's clock may be, in seconds, until the server's is known."""
 
@@ -100,7 +103,7 @@ class Quota:
         self._lock = threading.Lock()
         self._local = threading.local()
         self._offset: tuple[float, float] | None = None
-        self._latencies: deque[float] = deque(maxlen=50)
+        self._latencies: deque[float] = deque(maxlen=200)
         self._refusals = 0
         self.sent = 0
         self.waited = 0.0
@@ -116,7 +119,7 @@ class Quota:
         """The earliest moment that it may be on the server, and how much later it may arrive."""
         local = self._clock.now()
         low, high = self._offset or (-_UNSURE, _UNSURE)
-        travel = max(self._latencies, default=0.5)
+        travel = max(self._latencies, default=0.5) + _HOLD_UP
         return local + low, (high - low) + travel
 
     @property
@@ -212,9 +215,11 @@ class Quota:
         began = self._clock.now()
         said = False
         while True:
-            verdict, now = self._ask(hashed, resource)
+            verdict, now, spread = self._ask(hashed, resource)
             if isinstance(verdict, Grant):
-                break
+                if not self._held_up(now, spread):
+                    break
+                continue
             wait = verdict.until - now
             self._check_patience(verdict, wait, self._clock.now() - began, resource)
             if wait > 5 and not said:  # noqa: PLR2004 - shorter waits are the ordinary pace
@@ -245,8 +250,17 @@ class Quota:
             seconds -= step
             step *= 0.5 / max(time.monotonic() - began, 0.001)  # the clock may run faster
 
-    def _ask(self, identity: str, resource: str) -> tuple[Grant | Refusal, float]:
-        """The verdict, and the moment on the server that it was given for."""
+    def _held_up(self, asked: float, spread: float) -> bool:
+        """Whether this process was held up so long that its request may now come a minute later.
+
+        Then it must ask again, for the window in which it will arrive.
+        """
+        low, _ = self._bounds()
+        minute = LENGTHS["minute"]
+        return (low + spread) // minute != (asked + spread) // minute
+
+    def _ask(self, identity: str, resource: str) -> tuple[Grant | Refusal, float, float]:
+        """The verdict, the moment on the server that it was given for, and how unsure that is."""
         low, spread = self._bounds()
         day = f"{self._name}:use:{int(low // _DAY)}"
         book_key, identity_key = f"{self._name}:book", f"{self._name}:id:{identity}"
@@ -273,7 +287,7 @@ class Quota:
                 changes[day] = (use, low + 2 * _DAY)
             return changes, verdict
 
-        return self._ledger.transact((book_key, identity_key, day), work, low), low
+        return self._ledger.transact((book_key, identity_key, day), work, low), low, spread
 
     def _check_patience(self, verdict: Refusal, wait: float, waited: float, resource: str) -> None:
         if wait <= _PACE or verdict.why in _ORDINARY:
@@ -340,6 +354,10 @@ class Quota:
     def accepted(self) -> None:
         """A request succeeded: the pace is as before."""
         self._refusals = 0
+
+    def jitter(self, resource: str) -> None:
+        """A short pause before a request is tried again, so that processes do not do so as one."""
+        self._sleep(random.uniform(0.0, _JITTER), resource)  # noqa: S311 - not for secrets
 
     def _slow_down(self, resource: str) -> None:
         over = self._refusals - _MANY_REFUSALS
