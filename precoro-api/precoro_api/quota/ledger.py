@@ -73,6 +73,14 @@ _PRUNE_ABOVE = 2000
 _PRUNE_EVERY = 256
 
 
+_PREPARATION = (
+    "pragma journal_mode = wal",
+    "pragma synchronous = normal",
+    "create table if not exists ledger "
+    "(key text primary key, value text not null, expires real not null) without rowid",
+)
+
+
 class SqliteLedger:
     """One file, shared by all processes of this machine; a killed process leaves nothing behind.
 
@@ -90,15 +98,16 @@ class SqliteLedger:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._path.touch(mode=0o600)
             # Waiting for the file's lock is SQLite's; transactions are a fraction of a millisecond.
-            self._db = sqlite3.connect(
+            database = sqlite3.connect(
                 self._path, timeout=60, isolation_level=None, check_same_thread=False
             )
-            self._db.execute("pragma journal_mode = wal")
-            self._db.execute("pragma synchronous = normal")
-            self._db.execute(
-                "create table if not exists ledger "
-                "(key text primary key, value text not null, expires real not null) without rowid"
-            )
+            try:
+                for statement in _PREPARATION:
+                    database.execute(statement)
+            except sqlite3.Error:
+                database.close()
+                raise
+            self._db = database
         return self._db
 
     def transact(self, keys: Sequence[str], work: Work[T], now: float) -> T:
