@@ -17,11 +17,12 @@ from precoro_api.transport import Message, Transport
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from precoro_api.clock import Clock
     from precoro_api.resource import Endpoint, Resource, Write
+    from precoro_api.transport import Exchange
 
 __all__ = ["LOOKUP_LIMIT", "Client"]
 
@@ -85,6 +86,20 @@ class Client:
     def server_now(self) -> datetime | None:
         """The server's clock at its last answer."""
         return self._transport.server_now
+
+    def exchange(
+        self,
+        message: Message,
+        *,
+        attempts: int = 1,
+        heard: Callable[[Exchange], None] | None = None,
+    ) -> Exchange:
+        """The answer to one request as it came, within the budget: status, headers, and body.
+
+        For those who want to know how the API answers. No answer, redirects and limits (429)
+        raise; `heard` is handed each answer, those to attempts before the last among them.
+        """
+        return self._transport.exchange(message, attempts=attempts, heard=heard)
 
     # Reading
 

@@ -7,11 +7,12 @@ import logging
 import threading
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property, partial
 from pathlib import Path
 from ssl import SSLCertVerificationError
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 import backoff
@@ -22,14 +23,16 @@ from precoro_api import errors
 from precoro_api.limits import read_limit, server_moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from precoro_api.clock import Clock
     from precoro_api.quota import Quota
     from precoro_api.resource import Endpoint
 
-__all__ = ["Message", "Transport"]
+__all__ = ["Exchange", "Message", "Transport"]
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +43,8 @@ _NEVER_SENT = (
     requests.exceptions.InvalidSchema,
 )
 _LONGEST_TRYING = 900.0
+_REDIRECTED = 300
+_REFUSED = 400
 _TOO_MANY = 429
 _SERVER_FAILED = 500
 _REFUSALS: dict[int, type[errors.PrecoroError]] = {
@@ -76,6 +81,36 @@ class Message:
     ) -> errors.PrecoroError:
         """An error about this request."""
         return kind(did, resource=self.resource, key=self.key, status=status, said=said)
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """An answer as it came; the names of its headers are in lower case.
+
+    An API may repeat secrets, so `repr` shows the status alone.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+    @cached_property
+    def json(self) -> Any:
+        """The body read as JSON; None where it is none, and for `null`."""
+        try:
+            return json.loads(self.body, parse_float=Decimal)
+        except (ValueError, RecursionError):
+            return None
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the body is JSON."""
+        return self.json is not None or self.body.strip() == b"null"
+
+    @property
+    def content_type(self) -> str:
+        """What the body says that it is, in lower case."""
+        return self.headers.get("content-type", "").lower()
 
 
 class Transport:
@@ -116,6 +151,25 @@ class Transport:
 
         Raises the errors of `precoro_api.errors`; what can succeed later was tried again.
         """
+        return self._trying(
+            message, self._attempts, lambda: self._meaning(message, self._exchange_once(message))
+        )
+
+    def exchange(
+        self,
+        message: Message,
+        *,
+        attempts: int = 1,
+        heard: Callable[[Exchange], None] | None = None,
+    ) -> Exchange:
+        """The answer as it came, be it a success, a refusal, or a failure of the server's.
+
+        No answer, a redirect, and a limit (429) to the last of the attempts raise as in `send`.
+        `heard` is handed each answer, those that were not the last among them.
+        """
+        return self._trying(message, attempts, partial(self._exchange_once, message, heard))
+
+    def _trying(self, message: Message, attempts: int, once: Callable[[], T]) -> T:
         began = self._clock.now()
         # All waiting is the quota's: it knows how far apart identical requests must be.
         attempt = backoff.on_exception(
@@ -123,13 +177,13 @@ class Transport:
             errors.TryLater,
             interval=0,
             jitter=None,
-            max_tries=self._attempts,
+            max_tries=attempts,
             giveup=lambda _: self._clock.now() - began > _LONGEST_TRYING,
             on_backoff=self._count_retry,
             logger=None,
-        )(self._send_once)
+        )(once)
         try:
-            return attempt(message)
+            return attempt()
         except errors.TryLater as problem:
             if problem.status == _TOO_MANY:
                 raise self._quota.spent(message.resource, "a limit of Precoro's", "later") from None
@@ -169,11 +223,17 @@ class Transport:
             )
         )
 
-    def _send_once(self, message: Message) -> Any:
+    def _exchange_once(
+        self, message: Message, heard: Callable[[Exchange], None] | None = None
+    ) -> Exchange:
         with self._session() as session:
-            return self._send_with(session, message)
+            answer = self._exchange_with(session, message)
+        if heard is not None:
+            heard(answer)
+        self._check_way(message, answer)
+        return answer
 
-    def _send_with(self, session: requests.Session, message: Message) -> Any:
+    def _exchange_with(self, session: requests.Session, message: Message) -> Exchange:
         request = self._prepared(session, message)
         method = message.endpoint.method
         around = session.merge_environment_settings(request.url, {}, None, None, None)
@@ -204,37 +264,47 @@ class Transport:
             limit = read_limit(body, response.headers, self._clock.now())
             logger.warning("Precoro's %s says wait: %.0f s.", limit.limiter, limit.wait)
             self._quota.told(limit, identity)
-        return self._read(message, response, body)
+        headers = {name.lower(): text for name, text in response.headers.items()}
+        return Exchange(response.status_code, headers, body)
 
-    def _read(self, message: Message, response: requests.Response, body: bytes) -> Any:
-        method, status = message.endpoint.method, response.status_code
-        content_type = response.headers.get("Content-Type", "").lower()
-        if response.ok and not 300 <= status < 400:  # noqa: PLR2004
-            self._quota.accepted()
-            if not body.strip() and method != "GET":
-                return {}  # some calls answer nothing
-            try:
-                return json.loads(body, parse_float=Decimal)
-            except (ValueError, RecursionError):
-                what = "an HTML page" if "html" in content_type else "no whole JSON"
-                did = f"{method} was answered by {what}"
-                raise message.error(message.lost, did) from None
-        said = errors.words_of(body, content_type, self._secrets)
-        did = f"Precoro refused {method}"
+    def _check_way(self, message: Message, answer: Exchange) -> None:
+        """Raises where the request did not reach what it was meant for; else the quota is told."""
+        status = answer.status
         if status == _TOO_MANY:
-            raise message.error(errors.TryLater, f"{did}, too many requests", status, said)
-        if status >= _SERVER_FAILED:
-            raise message.error(message.lost, f"the server failed on {method}", status, said)
-        if status < 400:  # noqa: PLR2004
+            did = f"Precoro refused {message.endpoint.method}, too many requests"
+            raise message.error(errors.TryLater, did, status, self._words(answer))
+        if _REDIRECTED <= status < _REFUSED:
             did = "Precoro redirects, which is not followed; check base_url and region"
             raise message.error(errors.UnexpectedAnswer, did, status)
-        self._quota.refused()
-        raise message.error(_REFUSALS.get(status, errors.Rejected), did, status, said)
+        if status < _REDIRECTED:
+            self._quota.accepted()
+        elif status < _SERVER_FAILED:
+            self._quota.refused()
+
+    def _meaning(self, message: Message, answer: Exchange) -> Any:
+        method, status = message.endpoint.method, answer.status
+        if status < _REDIRECTED:
+            if not answer.body.strip() and method != "GET":
+                return {}  # some calls answer nothing
+            if answer.is_json:
+                return answer.json
+            what = "an HTML page" if "html" in answer.content_type else "no whole JSON"
+            raise message.error(message.lost, f"{method} was answered by {what}")
+        said = self._words(answer)
+        if status >= _SERVER_FAILED:
+            raise message.error(message.lost, f"the server failed on {method}", status, said)
+        kind = _REFUSALS.get(status, errors.Rejected)
+        raise message.error(kind, f"Precoro refused {method}", status, said)
+
+    def _words(self, answer: Exchange) -> str:
+        return errors.words_of(answer.body, answer.content_type, self._secrets)
 
     def _count_retry(self, details: Any) -> None:
         with self._lock:
             self.retries += 1
         problem = details["exception"]
+        if problem.status != _TOO_MANY:  # whose moment is told, and kept for all processes
+            self._quota.jitter(problem.resource)
         logger.warning("%s: %s; trying again.", problem.resource, problem.did)
 
 

@@ -42,6 +42,12 @@ def test_resources_lists_the_whole_table(precoro):
     assert "guess" in text
 
 
+def test_help_lists_every_command(precoro):
+    listed = precoro("--help").stdout.partition("Commands:")[2].splitlines()
+    commands = [line.split()[0] for line in listed if line.strip()]
+    assert commands == ["check", "probe", "quota", "resources"]
+
+
 def test_check_shows_what_the_token_may_read_one_request_each(company, precoro):
     rows = {row["resource"]: row for row in json.loads(precoro("check", "--format=json").stdout)}
     assert rows["suppliers"] == {

@@ -7,6 +7,7 @@ from importlib.metadata import version
 import click
 
 from precoro_api.commands.check import check
+from precoro_api.commands.probe import probe_command
 from precoro_api.commands.quota import quota
 from precoro_api.commands.resources import resources
 
@@ -19,5 +20,5 @@ def main() -> None:
     """What both Precoro connectors know of the API, and of the token that they share."""
 
 
-for command in (resources, quota, check):
+for command in (resources, quota, check, probe_command):
     main.add_command(command)

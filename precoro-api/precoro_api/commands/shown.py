@@ -6,7 +6,7 @@ import functools
 import json
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
@@ -16,7 +16,15 @@ from precoro_api.settings import client_from
 if TYPE_CHECKING:
     from precoro_api.client import Client
 
-__all__ = ["as_json", "client_of", "config_option", "format_option", "sentences", "table"]
+__all__ = [
+    "as_json",
+    "client_of",
+    "config_option",
+    "end_with",
+    "format_option",
+    "sentences",
+    "table",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -68,6 +76,12 @@ def as_json(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
+def end_with(sentence: str, code: int = _FAILED) -> NoReturn:
+    """End the command with what went wrong."""
+    click.echo(f"precoro: {sentence}", err=True)
+    raise SystemExit(code)
+
+
 def sentences(command: F) -> F:
     """Errors of a command as one sentence: exit 2 for settings and credentials, 1 for others."""
 
@@ -76,10 +90,8 @@ def sentences(command: F) -> F:
         try:
             return command(*arguments, **options)
         except (SettingsError, BadCredentials) as problem:
-            code, told = _COULD_NOT_WORK, str(problem)
+            end_with(str(problem), _COULD_NOT_WORK)
         except PrecoroError as problem:
-            code, told = _FAILED, str(problem)
-        click.echo(f"precoro: {told}", err=True)
-        raise SystemExit(code)
+            end_with(str(problem))
 
     return shown  # type: ignore[return-value]

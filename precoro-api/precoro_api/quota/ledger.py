@@ -76,8 +76,8 @@ _PRUNE_EVERY = 256
 _PREPARATION = (
     "pragma journal_mode = wal",
     "pragma synchronous = normal",
-    "create table if not exists ledger "
-    "(key text primary key, value text not null, expires real not null) without rowid",
+    """create table if not exists ledger
+    (key text primary key, value text not null, expires real not null) without rowid""",
 )
 
 
