@@ -11,9 +11,10 @@ from precoro_api import errors
 from precoro_api.ahead import in_order
 from precoro_api.clock import SystemClock
 from precoro_api.encoding import encode_form, filter_moment, scalar
+from precoro_api.message import Message
 from precoro_api.paging import MAX_PAGE, PAGE_SIZES, Page, page_of
 from precoro_api.quota import Quota
-from precoro_api.transport import Message, Transport
+from precoro_api.transport import Transport
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from precoro_api.clock import Clock
+    from precoro_api.message import Exchange
     from precoro_api.resource import Endpoint, Resource, Write
-    from precoro_api.transport import Exchange
 
 __all__ = ["LOOKUP_LIMIT", "Client"]
 

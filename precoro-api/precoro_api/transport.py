@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from decimal import Decimal
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from ssl import SSLCertVerificationError
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,16 +18,16 @@ from urllib3.exceptions import NewConnectionError, SSLError
 
 from precoro_api import errors
 from precoro_api.limits import read_limit, server_moment
+from precoro_api.message import Exchange, Message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from precoro_api.clock import Clock
     from precoro_api.quota import Quota
-    from precoro_api.resource import Endpoint
 
-__all__ = ["Exchange", "Message", "Transport"]
+__all__ = ["Transport"]
 
 T = TypeVar("T")
 
@@ -54,63 +51,6 @@ _REFUSALS: dict[int, type[errors.PrecoroError]] = {
     405: errors.NotFound,
     410: errors.NotFound,
 }
-
-
-@dataclass(frozen=True)
-class Message:
-    """A request: the endpoint, what fills its path, its query and its body.
-
-    `resource` and `key` say in errors what it was about.
-    """
-
-    endpoint: Endpoint
-    resource: str
-    key: str | None = None
-    path: Mapping[str, object] | None = None
-    params: Sequence[tuple[str, str]] = ()
-    body: str | None = None
-    content_type: str | None = None
-
-    @property
-    def lost(self) -> type[errors.PrecoroError]:
-        """What a lost answer means: a read is read again, a write may have happened."""
-        return errors.TryLater if self.endpoint.method == "GET" else errors.OutcomeUnknown
-
-    def error(
-        self, kind: type[errors.PrecoroError], did: str, status: int | None = None, said: str = ""
-    ) -> errors.PrecoroError:
-        """An error about this request."""
-        return kind(did, resource=self.resource, key=self.key, status=status, said=said)
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """An answer as it came; the names of its headers are in lower case.
-
-    An API may repeat secrets, so `repr` shows the status alone.
-    """
-
-    status: int
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
-
-    @cached_property
-    def json(self) -> Any:
-        """The body read as JSON; None where it is none, and for `null`."""
-        try:
-            return json.loads(self.body, parse_float=Decimal)
-        except (ValueError, RecursionError):
-            return None
-
-    @property
-    def is_json(self) -> bool:
-        """Whether the body is JSON."""
-        return self.json is not None or self.body.strip() == b"null"
-
-    @property
-    def content_type(self) -> str:
-        """What the body says that it is, in lower case."""
-        return self.headers.get("content-type", "").lower()
 
 
 class Transport:

@@ -14,11 +14,11 @@ import precoro_api.commands.probe
 import pytest
 from click.testing import CliRunner
 from precoro_api import RESOURCES, errors
+from precoro_api.message import Message
 from precoro_api.probe import MOST_REQUESTS, probe, probe_writes
 from precoro_api.probe.lists import order_of
 from precoro_api.probe.report import QUESTIONS, WRITE_QUESTIONS, Answer, Report
 from precoro_api.quota import Policy, Quota
-from precoro_api.transport import Message
 from precoro_sandbox import Account, Fault, Sandbox, SandboxClock, Switches
 from precoro_sandbox.company import demo_company
 

@@ -10,14 +10,14 @@ from urllib.parse import urlencode
 from precoro_api import errors
 from precoro_api.encoding import encode_form
 from precoro_api.fields import unwrap
-from precoro_api.transport import Message
+from precoro_api.message import Message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from precoro_api.client import Client
+    from precoro_api.message import Exchange
     from precoro_api.resource import Endpoint, Resource, Write
-    from precoro_api.transport import Exchange
 
 __all__ = ["Asker", "Reply", "keys_of"]
 
