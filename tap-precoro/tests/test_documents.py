@@ -4,6 +4,7 @@ import pytest
 from precoro_api import TryLater
 from precoro_sandbox import Fault
 from tap_precoro.streams import Stopped
+from tap_precoro.tap import TapPrecoro
 
 ORDERS = "purchase_orders"
 DETAILS, LINES = f"{ORDERS}_details", f"{ORDERS}_items"
@@ -109,3 +110,18 @@ def test_documents_come_oldest_change_first_so_that_a_broken_run_resumes(serve, 
     assert {(line["documentIdn"], line["lineKey"]) for line in lines} == {
         (order["idn"], str(line["id"])) for order in orders for line in order["items"]
     }
+
+
+def test_a_test_of_the_connection_makes_no_request_twice(serve):
+    sandbox = serve({ORDERS: [document(n, moment(n % 28 + 1)) for n in range(1, 450)]})
+    tap = TapPrecoro(
+        config={
+            "auth_token": sandbox.account.token,
+            "email": sandbox.account.email,
+            "base_url": sandbox.url,
+            "clock_speed": sandbox.clock.speed,
+        }
+    )
+    assert tap.run_sync_dry_run(1, [tap.streams[name] for name in (ORDERS, DETAILS, LINES)])
+    paths = [f"{each.path}?{each.query}" for each in sandbox.served]
+    assert len(paths) == len(set(paths)) <= 4
