@@ -173,3 +173,30 @@ def test_use_is_told_by_process_and_resource():
         "left": 2995,
         "resets_at": DAY + 86400,
     }
+
+
+class Stumbling(Clock):
+    """Time that jumps once while a request is on its way to leave."""
+
+    jump_at = 0
+    asked = 0
+
+    def now(self):
+        self.asked += 1
+        if self.asked == self.jump_at:
+            self.time += 5.0
+        return self.time
+
+
+@pytest.mark.parametrize("jump_at", range(1, 12))
+def test_a_process_that_is_held_up_counts_its_request_once_and_waits_no_longer(jump_at):
+    clock = Stumbling(DAY + 58)
+    quota = quota_of(clock, limits=Limits(hour=10))
+    clock.asked, clock.jump_at = 0, jump_at
+    quota.acquire("GET /a", "a")
+    assert clock.time - DAY - 58 < 10
+    clock.jump_at = 0
+    take(quota, 9)
+    with pytest.raises(QuotaSpent):
+        take(quota, 1)
+    assert quota.report()["use"] == {"/a": 1, "/suppliers": 9}

@@ -52,6 +52,18 @@ def test_a_request_that_may_arrive_in_the_next_window_counts_in_both():
     assert (refused.until, refused.why) == (DAY + 120, "minute")
 
 
+def test_a_request_that_was_held_up_counts_once_in_each_window():
+    limits = Limits(minute=2, hour=2, day=2)
+    first = decide(Book(), limits, now=DAY + 59, spread=0.5)
+    again = decide(first.book, limits, now=DAY + 60.2, spread=0.5, counted=(DAY + 59, DAY + 59.5))
+    assert isinstance(again, Grant)
+    windows = again.book.windows
+    assert (windows["minute"].used, windows["hour"].used, windows["day"].used) == (1, 1, 1)
+    third = decide(again.book, limits, now=DAY + 61, spread=0.5)
+    assert isinstance(third, Grant)
+    assert decide(third.book, limits, now=DAY + 62, spread=0.5).why == "day"
+
+
 def test_nothing_is_carried_over_a_window_that_nobody_used():
     limits = Limits(minute=1, hour=None, day=None)
     book = decide(Book(), limits, now=DAY + 59.9, spread=1.0).book

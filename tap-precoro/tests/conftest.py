@@ -57,7 +57,7 @@ def serve() -> Iterator[Callable[..., Sandbox]]:
     running: list[Sandbox] = []
 
     def start(rows: dict[str, list[dict[str, Any]]] | None = None, **options: Any) -> Sandbox:
-        clock = SandboxClock(SPEED)
+        clock = SandboxClock(options.pop("speed", SPEED))
         if rows is not None:
             switches = options.pop("switches", {})
             account = Account.open(clock, Switches.set(switches), rows)
@@ -76,7 +76,7 @@ def config_of(sandbox: Sandbox, **more: Any) -> dict[str, Any]:
         "auth_token": sandbox.account.token,
         "email": sandbox.account.email,
         "base_url": sandbox.url,
-        "clock_speed": SPEED,
+        "clock_speed": int(sandbox.clock.speed),
         **more,
     }
 

@@ -41,7 +41,8 @@ def test_300_orders_with_details_and_lines_take_two_lists_and_300_details(serve,
 
 @pytest.mark.parametrize("settings", [{"max_requests": 20}, {"requests_per_day": 20}], ids=str)
 def test_a_spent_budget_ends_a_run_that_the_next_one_continues(serve, sync, new_run, settings):
-    sandbox = serve({ORDERS: [document(n, moment(n)) for n in range(1, 28)]})
+    orders = [document(n, moment(n)) for n in range(1, 28)]
+    sandbox = serve({ORDERS: orders}, speed=60)  # slow enough to stay within one day
     first = new_run()
     with pytest.raises(Stopped):
         sync(sandbox, ORDERS, DETAILS, LINES, into=first, **settings)
@@ -119,7 +120,7 @@ def test_a_test_of_the_connection_makes_no_request_twice(serve):
             "auth_token": sandbox.account.token,
             "email": sandbox.account.email,
             "base_url": sandbox.url,
-            "clock_speed": sandbox.clock.speed,
+            "clock_speed": int(sandbox.clock.speed),
         }
     )
     assert tap.run_sync_dry_run(1, [tap.streams[name] for name in (ORDERS, DETAILS, LINES)])

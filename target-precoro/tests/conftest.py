@@ -42,7 +42,7 @@ def serve() -> Iterator[Callable[..., Sandbox]]:
     running: list[Sandbox] = []
 
     def start(**options: Any) -> Sandbox:
-        sandbox = Sandbox(clock=SandboxClock(SPEED), **options).start()
+        sandbox = Sandbox(clock=SandboxClock(options.pop("speed", SPEED)), **options).start()
         running.append(sandbox)
         return sandbox
 
@@ -97,7 +97,7 @@ def load() -> Callable[..., Run]:
                     "auth_token": sandbox.account.token,
                     "email": sandbox.account.email,
                     "base_url": sandbox.url,
-                    "clock_speed": SPEED,
+                    "clock_speed": int(sandbox.clock.speed),
                     **settings,
                 }
             )

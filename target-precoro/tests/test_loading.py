@@ -296,7 +296,8 @@ def test_a_change_whose_answer_is_lost_ends_in_place(sandbox, load, kind, method
 def test_a_spent_day_stops_with_the_state_of_what_is_done(
     serve, load, caplog, settings, code, known
 ):
-    sandbox = serve(switches={"day_limit": 102})
+    # Slow enough to stay within one day.
+    sandbox = serve(switches={"day_limit": 102}, speed=60)
     settings = settings | ({"requests_per_day": 102} if known else {})
     run = load(sandbox, "suppliers", vendors(120), **settings)
     assert run.code == code

@@ -214,11 +214,13 @@ class Quota:
         hashed = hashlib.sha256(identity.encode()).hexdigest()[:32]
         began = self._clock.now()
         said = False
+        counted: tuple[float, float] | None = None
         while True:
-            verdict, now, spread = self._ask(hashed, resource)
+            verdict, now, spread = self._ask(hashed, resource, counted)
             if isinstance(verdict, Grant):
                 if not self._held_up(now, spread):
                     break
+                counted = (now, now + spread)
                 continue
             wait = verdict.until - now
             self._check_patience(verdict, wait, self._clock.now() - began, resource)
@@ -259,7 +261,9 @@ class Quota:
         minute = LENGTHS["minute"]
         return (low + spread) // minute != (asked + spread) // minute
 
-    def _ask(self, identity: str, resource: str) -> tuple[Grant | Refusal, float, float]:
+    def _ask(
+        self, identity: str, resource: str, counted: tuple[float, float] | None
+    ) -> tuple[Grant | Refusal, float, float]:
         """The verdict, the moment on the server that it was given for, and how unsure that is."""
         low, spread = self._bounds()
         day = f"{self._name}:use:{int(low // _DAY)}"
@@ -267,14 +271,16 @@ class Quota:
 
         def work(stored: Mapping[str, Any]) -> tuple[Change, Grant | Refusal]:
             book = Book.from_json(stored[book_key])
+            identical = stored[identity_key] or []
             verdict = decide(
                 book,
                 self.limits,
                 now=low,
                 spread=spread,
-                identical=stored[identity_key] or (),
+                identical=identical[:-1] if counted else identical,
                 who=self._who,
                 priority=self.policy.priority,
+                counted=counted,
             )
             changes: dict[str, tuple[Any, float]] = {}
             if verdict.book != book:
@@ -283,7 +289,7 @@ class Quota:
                 changes[identity_key] = (list(verdict.identical), low + 3700.0)
                 use = dict(stored[day] or {})
                 label = f"{self._process}/{resource}"
-                use[label] = use.get(label, 0) + 1
+                use[label] = use.get(label, 0) + (counted is None)
                 changes[day] = (use, low + 2 * _DAY)
             return changes, verdict
 

@@ -126,33 +126,57 @@ def decide(
     identical: Sequence[float] = (),
     who: str = "",
     priority: int = 0,
+    counted: tuple[float, float] | None = None,
 ) -> Grant | Refusal:
     """Count a request that leaves now, or say how long it must wait.
 
     It arrives within `spread` seconds; `identical` holds when the same one did in the last hour.
     A process of lower `priority` lets those of higher priority go first when budget is short.
+    `counted` is the time for which this very request was counted before, if it was held up: it
+    counts again only in windows that it did not count in.
     """
     windows = {kind: book.windows.get(kind, Window()).at(now, LENGTHS[kind]) for kind in LENGTHS}
     waiting = {w: v for w, v in book.waiting.items() if v[1] > now and w != who}
     blocks = {limiter: until for limiter, until in book.blocks.items() if until > now}
     book = Book(windows, blocks, waiting)
     recent = tuple(moment for moment in identical if moment > now - LENGTHS["hour"])
-    until, why = _latest(_obstacles(book, limits, now, spread, recent))
+    until, why = _latest(_obstacles(book, limits, now, spread, recent, counted))
     if until <= now and any(other > priority for other, _ in waiting.values()):
         until, why = now + _YIELD, "priority"
     if until > now:
         if who and why != "priority":
             waiting = {**waiting, who: (priority, until + 2.0)}
         return Refusal(until, why, replace(book, waiting=waiting))
-    counted = {}
+    after = {}
     for kind, window in windows.items():
+        here, there = _counts(window, LENGTHS[kind], counted)
         both = now + spread >= window.start + LENGTHS[kind]
-        counted[kind] = replace(window, used=window.used + 1, carried=window.carried + both)
-    return Grant(replace(book, windows=counted), (*recent, now + spread))
+        after[kind] = replace(
+            window,
+            used=window.used + (not here),
+            carried=window.carried + (both and not there),
+        )
+    return Grant(replace(book, windows=after), (*recent, now + spread))
+
+
+def _counts(
+    window: Window, length: float, counted: tuple[float, float] | None
+) -> tuple[bool, bool]:
+    """Whether a request that was counted for that time is in this window, and in the next."""
+    if counted is None:
+        return False, False
+    first, last = counted
+    end = window.start + length
+    return first < end and last >= window.start, last >= end
 
 
 def _obstacles(
-    book: Book, limits: Limits, now: float, spread: float, identical: tuple[float, ...]
+    book: Book,
+    limits: Limits,
+    now: float,
+    spread: float,
+    identical: tuple[float, ...],
+    counted: tuple[float, float] | None,
 ) -> list[tuple[float, str]]:
     found = [(until, limiter) for limiter, until in book.blocks.items()]
     for kind, window in book.windows.items():
@@ -160,8 +184,9 @@ def _obstacles(
         if limit is None:
             continue
         end = window.start + LENGTHS[kind]
-        late = now + spread >= end and window.carried >= limit
-        if window.used >= limit or late:
+        here, there = _counts(window, LENGTHS[kind], counted)
+        late = now + spread >= end and window.carried >= limit and not there
+        if (window.used >= limit and not here) or late:
             found.append((end, kind))
     if limits.identical_minute is not None and identical:
         nth = identical[-limits.identical_minute :]
