@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -73,9 +74,9 @@ class PrecoroStream(Stream):
         """The tap's client."""
         return self.precoro.client
 
+    @abstractmethod
     def rows(self) -> Iterator[dict[str, Any]]:
         """The records of this stream, in their columns' types."""
-        raise NotImplementedError  # each kind of stream reads in its own way
 
     @override
     def get_records(self, context: Context | None) -> Iterator[dict[str, Any]]:
