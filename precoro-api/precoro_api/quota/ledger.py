@@ -82,7 +82,7 @@ _PREPARATION = (
 
 
 class SqliteLedger:
-    """One file, shared by all processes of this machine; a killed process leaves nothing behind.
+    """One file, shared by all processes of this machine; a killed process leaves no lock behind.
 
     It is opened with the first transaction. It holds digests and counts: no token, no data.
     """
