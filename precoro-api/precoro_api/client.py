@@ -143,7 +143,8 @@ class Client:
         paging = [("page", str(number)), ("per_page", str(self.page_size))]
         message = Message(endpoint, resource.name, path=path, params=[*paging, *params])
         try:
-            return page_of(self._transport.send(message), number)
+            answer, asked_at = self._transport.ask(message)
+            return page_of(answer, number, asked_at)
         except ValueError as reason:
             raise errors.UnexpectedAnswer(
                 f"page {number} cannot be read", resource=resource.name, said=str(reason)

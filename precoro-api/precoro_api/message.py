@@ -12,6 +12,7 @@ from precoro_api import errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from precoro_api.resource import Endpoint
 
@@ -49,12 +50,14 @@ class Message:
 class Exchange:
     """An answer as it came; the names of its headers are in lower case.
 
-    An API may repeat secrets, so `repr` shows the status alone.
+    `asked_at` is the server's clock when it began to answer, or a little before; None where it
+    tells no time. An API may repeat secrets, so `repr` shows the status alone.
     """
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+    asked_at: datetime | None = None
 
     @cached_property
     def json(self) -> Any:

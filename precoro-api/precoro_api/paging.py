@@ -7,7 +7,10 @@ The API has two dialects of `meta.pagination`: `has_next_page`, and the older
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 __all__ = ["MAX_PAGE", "PAGE_SIZES", "Page", "page_of"]
 
@@ -17,16 +20,20 @@ MAX_PAGE = max(PAGE_SIZES)
 
 @dataclass(frozen=True)
 class Page:
-    """Rows of page `number`; `total` and `total_pages` where the API tells them."""
+    """Rows of page `number`; `total` and `total_pages` where the API tells them.
+
+    `asked_at` is the server's clock when it read the rows, or a little before.
+    """
 
     rows: tuple[dict[str, Any], ...]
     number: int
     has_next: bool
     total: int | None = None
     total_pages: int | None = None
+    asked_at: datetime | None = None
 
 
-def page_of(answer: object, asked: int) -> Page:
+def page_of(answer: object, asked: int, asked_at: datetime | None = None) -> Page:
     """The page in a list's answer. Raises ValueError with the reason where there is none."""
     if not isinstance(answer, dict) or "data" not in answer:
         raise ValueError("the answer has no `data`")
@@ -36,7 +43,7 @@ def page_of(answer: object, asked: int) -> Page:
     meta = answer.get("meta")
     pagination = meta.get("pagination") if isinstance(meta, dict) else None
     if not isinstance(pagination, dict):
-        return Page(tuple(rows), asked, has_next=False)
+        return Page(tuple(rows), asked, has_next=False, asked_at=asked_at)
     current = _count(pagination.get("current_page"))
     if current is not None and current != asked and rows:
         raise ValueError(f"page {asked} was asked, page {current} came")
@@ -51,6 +58,7 @@ def page_of(answer: object, asked: int) -> Page:
         has_next=has_next and bool(rows),
         total=_count(pagination.get("total")),
         total_pages=total_pages,
+        asked_at=asked_at,
     )
 
 

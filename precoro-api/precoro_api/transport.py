@@ -6,6 +6,7 @@ import logging
 import threading
 from collections import Counter
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from ssl import SSLCertVerificationError
@@ -91,9 +92,16 @@ class Transport:
 
         Raises the errors of `precoro_api.errors`; what can succeed later was tried again.
         """
-        return self._trying(
-            message, self._attempts, lambda: self._meaning(message, self._exchange_once(message))
-        )
+        return self.ask(message)[0]
+
+    def ask(self, message: Message) -> tuple[Any, datetime | None]:
+        """As `send`, and the moment on the server's clock at, or a little before, it answered."""
+
+        def once() -> tuple[Any, datetime | None]:
+            answer = self._exchange_once(message)
+            return self._meaning(message, answer), answer.asked_at
+
+        return self._trying(message, self._attempts, once)
 
     def exchange(
         self,
@@ -205,7 +213,10 @@ class Transport:
             logger.warning("Precoro's %s says wait: %.0f s.", limit.limiter, limit.wait)
             self._quota.told(limit, identity)
         headers = {name.lower(): text for name, text in response.headers.items()}
-        return Exchange(response.status_code, headers, body)
+        # `Date` is written after the rows were read; the whole way there and back is before it.
+        took = timedelta(seconds=self._clock.now() - sent_at)
+        asked_at = None if moment is None else moment - took
+        return Exchange(response.status_code, headers, body, asked_at)
 
     def _check_way(self, message: Message, answer: Exchange) -> None:
         """Raises where the request did not reach what it was meant for; else the quota is told."""

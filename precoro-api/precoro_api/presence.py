@@ -1,0 +1,46 @@
+"""Whether a process is still there: each holds a lock that the system lets go of when it dies."""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+__all__ = ["Presence", "is_gone"]
+
+_SUFFIX = ".alive"
+
+
+class Presence:
+    """This process, as others on this machine see it, until it is closed or killed."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.name = uuid.uuid4().hex
+        self._path = folder / f"{self.name}{_SUFFIX}"
+        self._lock = FileLock(self._path, mode=0o600)
+        self._lock.acquire()
+
+    def close(self) -> None:
+        """Be gone."""
+        if self._lock.is_locked:
+            self._lock.release()
+            self._path.unlink(missing_ok=True)
+
+
+def is_gone(folder: Path, name: str) -> bool:
+    """Whether the process of that name has ended; its file is taken away if so."""
+    path = folder / f"{Path(name).name}{_SUFFIX}"
+    if not path.exists():
+        return True
+    lock = FileLock(path)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return False
+    lock.release()
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+    return True
