@@ -12,8 +12,9 @@ ROOT = Path(__file__).resolve().parent.parent
 # Package, or module of one, and what it must never import.
 OF_THE_CLIENT = {
     f"precoro_api.{module}"
-    for module in ("ahead", "client", "commands", "encoding", "errors", "limits", "message",
-                   "paging", "probe", "profile", "quota", "settings", "transport")
+    for module in ("ahead", "client", "commands", "connection", "encoding", "errors", "limits",
+                   "message", "paging", "presence", "probe", "profile", "quota", "reading",
+                   "settings", "transport")
 }  # fmt: skip
 PLUGINS = {"tap_precoro", "target_precoro"}
 FORBIDDEN = {

@@ -1,6 +1,7 @@
 """Everything known of the Precoro API: the table of its resources, a client, the errors."""
 
 from precoro_api.client import LOOKUP_LIMIT, Client
+from precoro_api.connection import client_from
 from precoro_api.errors import (
     BadCredentials,
     NotAllowed,
@@ -13,9 +14,9 @@ from precoro_api.errors import (
     TryLater,
     UnexpectedAnswer,
 )
+from precoro_api.reading import Reading
 from precoro_api.resource import Confidence, Resource
 from precoro_api.resources import BY_NAME, RESOURCES
-from precoro_api.settings import client_from
 
 __all__ = [
     "BY_NAME",
@@ -29,6 +30,7 @@ __all__ = [
     "OutcomeUnknown",
     "PrecoroError",
     "QuotaSpent",
+    "Reading",
     "Rejected",
     "Resource",
     "SettingsError",

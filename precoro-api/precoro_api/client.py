@@ -10,7 +10,9 @@ from urllib.parse import urlencode
 from precoro_api import errors
 from precoro_api.ahead import in_order
 from precoro_api.clock import SystemClock
+from precoro_api.download import download
 from precoro_api.encoding import encode_form, filter_moment, scalar
+from precoro_api.fields import unwrap
 from precoro_api.message import Message
 from precoro_api.paging import MAX_PAGE, PAGE_SIZES, Page, page_of
 from precoro_api.quota import Quota
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from precoro_api.clock import Clock
+    from precoro_api.download import Download, Into
     from precoro_api.message import Exchange
     from precoro_api.resource import Endpoint, Resource, Write
 
@@ -111,14 +114,21 @@ class Client:
         filters: Iterable[tuple[str, object]] = (),
         since: datetime | None = None,
         path: Mapping[str, object] | None = None,
+        back_from: int | None = None,
     ) -> Iterator[Page]:
-        """The pages of a list, in the API's order, each one request."""
+        """The pages of a list, in the API's order, each one request.
+
+        With `back_from`, from that page back to the first.
+        """
         endpoint = _known(resource.list, resource, "list")
         params = [(name, scalar(value)) for name, value in filters]
         params += [(name, str(one)) for name, many in resource.selector.items() for one in many]
         if since is not None:
             params.append(("modifiedSince", filter_moment(since)))
         read = partial(self._page, resource, endpoint, params, path)
+        if back_from is not None:
+            yield from in_order((partial(read, n) for n in range(back_from, 0, -1)), self.quota)
+            return
         page = read(1)
         yield page
         # The pages that the first one announces are known, and may be under way at once.
@@ -188,6 +198,20 @@ class Client:
 
         return in_order((partial(one, key) for key in keys), self.quota)
 
+    def download(
+        self, resource: Resource, key: object, into: Into, *, most: int, name: str | None = None
+    ) -> Download:
+        """The file that `key` names, streamed into what `into` opens, anew for each attempt.
+
+        `name` is what it is called, where that is known. Raises TooLarge beyond `most` bytes;
+        `precoro_api.download` says the rest.
+        """
+        endpoint = _known(resource.detail, resource, "detail")
+        message = Message(endpoint, resource.name, str(key), path={resource.addressed_by: key})
+        return download(
+            self._transport, message, into, most=most, name=name, known=resource.by_name
+        )
+
     def find(
         self, resource: Resource, external_ids: Sequence[str]
     ) -> dict[str, list[dict[str, Any]]]:
@@ -224,6 +248,28 @@ class Client:
                 )
             found.setdefault(external_id, []).append(row)
         return found
+
+    def options(self, resource: Resource, field_id: object) -> list[dict[str, Any]]:
+        """The options of a custom field, from its detail, or else from a list of their own.
+
+        Raises NotAllowed, and NotFound where the field is gone.
+        """
+        endpoint = _known(resource.embedding, resource, "embedding")
+        answer = self._transport.send(
+            Message(endpoint, resource.name, str(field_id), path={"id": field_id})
+        )
+        detail = unwrap(answer)
+        # One source calls the key `option`.
+        for key in (resource.embedded_in, resource.embedded_in.removesuffix("s")):
+            options = unwrap(detail.get(key)) if isinstance(detail, dict) else None
+            if isinstance(options, list):
+                return options
+        if resource.list is None:
+            return []
+        try:
+            return list(self.records(resource, path={"field_id": field_id}))
+        except errors.NotFound:
+            return []  # a field without choices
 
     # Writing
 

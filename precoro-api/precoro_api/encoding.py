@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["encode_form", "filter_moment", "scalar"]
+__all__ = ["encode_form", "filter_day", "filter_moment", "scalar"]
 
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LONGEST_NUMBER = 1000
@@ -69,3 +69,9 @@ def filter_moment(moment: datetime) -> str:
     """A moment as `modifiedSince` takes it: UTC, whole seconds, no zone."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
     return aware.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def filter_day(moment: datetime) -> str:
+    """The day of a moment, in UTC, as the filters of periods take it: `DD.MM.YYYY`."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return aware.astimezone(timezone.utc).strftime("%d.%m.%Y")

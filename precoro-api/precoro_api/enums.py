@@ -31,6 +31,7 @@ class DocumentStatus(IntEnum):
     AWAITING_CONFIRMATION = 6
     ON_REVISE = 7
     CANCELED = 8
+    CANCELLED = 8  # sources spell it both ways
     PENDING_RECEIPT = 9
     APPROVAL_REVIEW = 10
     CLOSED = 11

@@ -26,6 +26,7 @@ __all__ = [
     "moment",
     "number",
     "object_",
+    "plain",
     "private",
     "read_moment",
     "read_row",
@@ -175,8 +176,21 @@ def unwrap(value: object) -> object:
     return value
 
 
+def plain(value: Any) -> Any:
+    """A nested value without envelopes: `{"data": [...]}` is the list, at any depth."""
+    inner = unwrap(value)
+    if isinstance(inner, dict):
+        return {key: plain(each) if type(each) in _NESTED else each for key, each in inner.items()}
+    if isinstance(inner, list):
+        return [plain(each) if type(each) in _NESTED else each for each in inner]
+    return inner
+
+
+_NESTED = (dict, list)
+
+
 def _read_object(value: object) -> dict[str, Any] | None:
-    value = unwrap(value)
+    value = plain(value)
     if value is None or _empty(value):
         return None
     if isinstance(value, dict):
@@ -185,7 +199,7 @@ def _read_object(value: object) -> dict[str, Any] | None:
 
 
 def _read_array(value: object) -> list[Any] | None:
-    value = unwrap(value)
+    value = plain(value)
     if value is None or value == "":
         return None
     if isinstance(value, list):

@@ -6,10 +6,11 @@ The API has two dialects of `meta.pagination`: `has_next_page`, and the older
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
 __all__ = ["MAX_PAGE", "PAGE_SIZES", "Page", "page_of"]
@@ -31,6 +32,10 @@ class Page:
     total: int | None = None
     total_pages: int | None = None
     asked_at: datetime | None = None
+
+    def holding(self, rows: Iterable[dict[str, Any]]) -> Page:
+        """This page with only these of its rows."""
+        return replace(self, rows=tuple(rows))
 
 
 def page_of(answer: object, asked: int, asked_at: datetime | None = None) -> Page:

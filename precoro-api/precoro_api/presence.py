@@ -14,14 +14,18 @@ _SUFFIX = ".alive"
 
 
 class Presence:
-    """This process, as others on this machine see it, until it is closed or killed."""
+    """A sign of this process to others on this machine, until it is closed or killed."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.name = uuid.uuid4().hex
         self._path = folder / f"{self.name}{_SUFFIX}"
-        self._lock = FileLock(self._path, mode=0o600)
+        # The process is there, not the thread that came first: any thread may close it.
+        self._lock = FileLock(self._path, mode=0o600, thread_local=False)
         self._lock.acquire()
+        while not self._path.exists():  # one who tidied up was there before it was locked
+            self._lock.release()
+            self._lock.acquire()
 
     def close(self) -> None:
         """Be gone."""
@@ -35,12 +39,13 @@ def is_gone(folder: Path, name: str) -> bool:
     path = folder / f"{Path(name).name}{_SUFFIX}"
     if not path.exists():
         return True
-    lock = FileLock(path)
+    lock = FileLock(path, mode=0o600)
     try:
         lock.acquire(blocking=False)
     except Timeout:
         return False
-    lock.release()
+    # While it is locked, lest a process that is just coming lock what is then taken away.
     with suppress(OSError):
         path.unlink(missing_ok=True)
+    lock.release()
     return True

@@ -62,12 +62,14 @@ class Endpoint:
 class Write(Endpoint):
     """A writing call and the form keys that its body is known to take.
 
-    `name[]` takes a list, `name[id]` a reference. `replaces` names the lists that the API
-    replaces as a whole. `json` marks bodies that are known as JSON only.
+    `name[]` takes a list, `name[id]` a reference. `guessed` are keys that no source names in so
+    many words. `replaces` names the lists that the API replaces as a whole. `json` marks bodies
+    that are known as JSON only.
     """
 
     method: str = "POST"
     keys: tuple[str, ...] = ()
+    guessed: tuple[str, ...] = ()
     replaces: tuple[str, ...] = ()
     json: bool = False
 
@@ -90,7 +92,9 @@ class Resource:
     `modifiedSince`, and `replication_key` the field that it looks at. `lines` names the field
     that only the detail holds. `parent` is the resource in whose path this one lives,
     `embedding` the detail of that parent, where the records also lie under `embedded_in`.
-    `shown_as` says under which field a record shows what a write takes by another name.
+    `window` is a filter by date of creation that other lists have and this one may.
+    `shown_as` says under which field a record shows what a write takes by another name, `refers`
+    which resource a written key, or a part of a path, refers to.
     `general_fields` are those that documents in general have, where no source lists them here.
     """
 
@@ -107,6 +111,7 @@ class Resource:
     replication_key: str | None = None
     modified_since: tuple[str, ...] = ()
     filters: tuple[Filter, ...] = ()
+    window: Filter | None = None
     lines: str | None = None
     paged: bool = True
     external_id: bool = False
@@ -116,6 +121,7 @@ class Resource:
     other_writes: tuple[Write, ...] = ()
     actions: tuple[Endpoint, ...] = ()
     shown_as: Mapping[str, str] = field(default_factory=dict)
+    refers: Mapping[str, str] = field(default_factory=dict)
     webhook: WebhookType | None = None
     parent: str | None = None
     embedding: Endpoint | None = None

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from ssl import SSLCertVerificationError
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import backoff
 import requests
@@ -40,6 +40,7 @@ _NEVER_SENT = (
     requests.exceptions.InvalidURL,  # of a proxy, too
     requests.exceptions.InvalidSchema,
 )
+_ANY_FILE = {"Accept": "*/*", "Accept-Encoding": "identity"}
 _LONGEST_TRYING = 900.0
 _REDIRECTED = 300
 _REFUSED = 400
@@ -117,6 +118,46 @@ class Transport:
         """
         return self._trying(message, attempts, partial(self._exchange_once, message, heard))
 
+    def stream(self, message: Message, take: Callable[[requests.Response], T]) -> T:
+        """What `take` makes of a success or a redirect, whose body it reads as it comes.
+
+        Raises, and tries again, as `send` does; a redirect is not followed.
+        """
+
+        def once() -> T:
+            with self._session() as session:
+                request = self._prepared(session, message)
+                request.headers.update(_ANY_FILE)
+                response, asked_at = self._answer(session, message, request, stream=True)
+                with response:
+                    if not response.is_redirect:
+                        unread = b"" if response.status_code < _REDIRECTED else None
+                        answer = _exchange_of(response, asked_at, unread)
+                        self._check_way(message, answer)
+                        if answer.status >= _REFUSED:
+                            self._meaning(message, answer)
+                    return take(response)
+
+        return self._trying(message, self._attempts, once)
+
+    def stream_elsewhere(
+        self, message: Message, url: str, take: Callable[[requests.Response], T]
+    ) -> T:
+        """What `take` makes of whatever an address answers that Precoro named, tried as a read.
+
+        Neither key nor e-mail go there, and it costs budget on the API's own host only.
+        """
+
+        def once() -> T:
+            with requests.Session() as session:
+                session.auth = _nobody
+                session.headers.update({"User-Agent": self._headers["User-Agent"], **_ANY_FILE})
+                request = session.prepare_request(requests.Request("GET", url))
+                with self._answer(session, message, request, stream=True)[0] as response:
+                    return take(response)
+
+        return self._trying(message, self._attempts, once)
+
     def _trying(self, message: Message, attempts: int, once: Callable[[], T]) -> T:
         began = self._clock.now()
         # All waiting is the quota's: it knows how far apart identical requests must be.
@@ -183,20 +224,34 @@ class Transport:
 
     def _exchange_with(self, session: requests.Session, message: Message) -> Exchange:
         request = self._prepared(session, message)
+        response, asked_at = self._answer(session, message, request)
+        return _exchange_of(response, asked_at)
+
+    def _answer(
+        self,
+        session: requests.Session,
+        message: Message,
+        request: requests.PreparedRequest,
+        *,
+        stream: bool = False,
+    ) -> tuple[requests.Response, datetime | None]:
+        """The answer, in its turn, and when it was asked for; streamed, a success is unread yet."""
         method = message.endpoint.method
-        around = session.merge_environment_settings(request.url, {}, None, None, None)
+        around = session.merge_environment_settings(request.url, {}, stream, None, None)
         bundle = around["verify"]
         secure = (request.url or "").startswith("https")
         if secure and isinstance(bundle, str) and not Path(bundle).exists():
             raise errors.SettingsError(f"REQUESTS_CA_BUNDLE: there is no {bundle}.")
+        own = self._is_own(request.url)
         identity = f"{method} {request.url} {request.body!r}"
-        sent_at = self._quota.acquire(identity, message.resource)
-        with self._lock:
-            self.requests_by_method[method] += 1
+        sent_at = self._quota.acquire(identity, message.resource) if own else self._clock.now()
+        if own:
+            with self._lock:
+                self.requests_by_method[method] += 1
         try:
             # A redirect would carry the token to another host: none is followed.
             response = session.send(request, timeout=self._timeout, allow_redirects=False, **around)
-            body = response.content
+            body = b"" if stream and response.status_code < _REDIRECTED else response.content
         except requests.RequestException as problem:
             kind = type(problem).__name__
             if isinstance(problem, _NEVER_SENT) or _refused(problem):
@@ -204,6 +259,12 @@ class Transport:
                 raise message.error(errors.TryLater, did) from None
             did = f"the answer to {method} was lost ({kind})"
             raise message.error(message.lost, did) from None
+        except ValueError:  # requests looks at where a redirect leads, even if none is followed
+            did = f"{method} is redirected to what is no web address"
+            raise message.error(errors.UnexpectedAnswer, did) from None
+        if not own:
+            logger.debug("%s elsewhere -> %s", method, response.status_code)
+            return response, None
         moment = server_moment(response.headers)
         self._quota.answered(sent_at, moment)
         self.server_now = moment or self.server_now
@@ -212,11 +273,13 @@ class Transport:
             limit = read_limit(body, response.headers, self._clock.now())
             logger.warning("Precoro's %s says wait: %.0f s.", limit.limiter, limit.wait)
             self._quota.told(limit, identity)
-        headers = {name.lower(): text for name, text in response.headers.items()}
         # `Date` is written after the rows were read; the whole way there and back is before it.
         took = timedelta(seconds=self._clock.now() - sent_at)
-        asked_at = None if moment is None else moment - took
-        return Exchange(response.status_code, headers, body, asked_at)
+        return response, None if moment is None else moment - took
+
+    def _is_own(self, url: str | None) -> bool:
+        """Whether an address is on the API's own host, where requests cost budget."""
+        return _host_of(self._base_url) == _host_of(url or "")
 
     def _check_way(self, message: Message, answer: Exchange) -> None:
         """Raises where the request did not reach what it was meant for; else the quota is told."""
@@ -257,6 +320,24 @@ class Transport:
         if problem.status != _TOO_MANY:  # whose moment is told, and kept for all processes
             self._quota.jitter(problem.resource)
         logger.warning("%s: %s; trying again.", problem.resource, problem.did)
+
+
+def _exchange_of(
+    response: requests.Response, asked_at: datetime | None, body: bytes | None = None
+) -> Exchange:
+    headers = {name.lower(): text for name, text in response.headers.items()}
+    read = response.content if body is None else body
+    return Exchange(response.status_code, headers, read, asked_at)
+
+
+def _host_of(url: str) -> tuple[str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def _nobody(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Credentials for another host: none, not even those of a `.netrc`."""
+    return request
 
 
 def _refused(problem: Exception) -> bool:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from precoro_api import BY_NAME, QuotaSpent, SettingsError
 from precoro_api.clock import FastClock, SystemClock
+from precoro_api.connection import client_from, quota_path
 from precoro_api.paging import MAX_PAGE, PAGE_SIZES
 from precoro_api.quota import Limits, Policy, token_digest
-from precoro_api.settings import REGIONS, SETTINGS, Setting, client_from, json_schema, quota_path
+from precoro_api.settings import REGIONS, SETTINGS, Setting, json_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

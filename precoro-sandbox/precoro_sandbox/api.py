@@ -56,8 +56,16 @@ class Call:
         return decode_body(self.body, self.request.headers.get("content-type", ""))
 
     def shown(self, row: Row, *, detail: bool = True) -> dict[str, Any]:
-        """A row as it goes out."""
+        """A row as it goes out; as a detail, it tells all about its files."""
+        if detail and row.get("attachments"):
+            row = {**row, "attachments": [self._told(each) for each in row["attachments"]]}
         return shape(self.resource, row, self.switches, detail=detail)
+
+    def _told(self, entry: Row) -> Row:
+        file = self.account.store.rows("attachments").get(entry["id"])
+        if file is None:
+            return entry
+        return shape(BY_NAME["attachments"], file, self.switches, detail=True)
 
     def named(self) -> Row:
         """The row that the path names. Raises Missing."""

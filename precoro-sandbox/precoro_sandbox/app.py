@@ -53,6 +53,14 @@ class Served:
         return asdict(self)
 
 
+async def _send_half(response: Response, send: Send) -> None:
+    """Send the head, which announces the whole body, and half of that."""
+    head = {"type": "http.response.start", "status": response.status_code}
+    half = bytes(response.body)[: len(response.body) // 2]
+    await send({**head, "headers": response.raw_headers})
+    await send({"type": "http.response.body", "body": half, "more_body": True})
+
+
 class App:
     """An ASGI application over one or more companies, told apart by their key."""
 
@@ -88,6 +96,11 @@ class App:
             receive.__self__.transport.abort()  # type: ignore[attr-defined]
             return
         response.headers["Date"] = format_datetime(self.clock.moment(), usegmt=True)
+        if fault is not None and fault.kind == "shortened":
+            await _send_half(response, send)
+            receive.__self__.transport.close()  # type: ignore[attr-defined]
+            await receive()  # which tells that it is closed
+            return
         await response(scope, receive, send)
 
     async def _answer(self, request: Request, body: bytes, fault: Fault | None) -> Response:

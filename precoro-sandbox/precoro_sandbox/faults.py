@@ -12,6 +12,7 @@ KINDS = {
     "lost": "do what was asked, then close the connection without an answer",
     "failed": "do what was asked, then answer 500",
     "cut": "answer half of the body",
+    "shortened": "announce the whole body, then close the connection after half of it",
     "html": "answer an HTML page with 200",
     "empty": "answer 200 with nothing",
     "reset": "close the connection before anything happens",

@@ -45,6 +45,8 @@ def shape(resource: Resource, row: Row, switches: Switches, *, detail: bool) -> 
         if name == resource.embedded_in and resource.name.endswith("_custom_fields") and not detail:
             continue
         shown[name] = _value(name, field.kind, row.get(name), switches)
+    if shown.get("attachments") and switches.attachment_entries == "ids":
+        shown["attachments"] = [each["id"] for each in shown["attachments"]]
     if "idn" in shown:
         shown["idn"] = _idn(row, switches)
     if shown.get("externalId") is not None:

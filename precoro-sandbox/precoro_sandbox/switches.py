@@ -112,6 +112,9 @@ class Switches:
     attachments: str = _switch(
         "binary", "What `/attachments/{id}` answers: the file, or JSON with a link.", "json"
     )
+    attachment_entries: str = _switch(
+        "objects", "How a record shows its files: as objects, or by their ids alone.", "ids"
+    )
     create_status: int = _switch(201, "Status of a successful POST.", 200)
     validation_status: int = _switch(400, "Status of a refused record.", 422)
     booleans: str = _switch(

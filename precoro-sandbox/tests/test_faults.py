@@ -108,7 +108,7 @@ def test_a_slow_answer(serve, ask):
 
 
 def test_every_kind_is_tried_here():
-    assert {*HAPPENED, "cut", "html", "empty", "slow"} == set(KINDS)
+    assert {*HAPPENED, "cut", "shortened", "html", "empty", "slow"} == set(KINDS)
 
 
 def test_an_unknown_kind_is_refused():

@@ -205,6 +205,13 @@ def attachment(ask, sandbox):
     return ask(sandbox, "GET", f"/attachments/{row['id']}").headers["content-type"]
 
 
+def attachment_entries(ask, sandbox):
+    file = sandbox.store.add("attachments", {"name": "a"})
+    invoice = sandbox.store.add("invoices", {"attachments": [{"id": file["id"], "name": "a"}]})
+    (shown,) = ask(sandbox, "GET", f"/invoices/{invoice['idn']}").json()["attachments"]
+    return type(shown)
+
+
 def created(ask, sandbox):
     return ask(sandbox, "POST", "/suppliers", data={"name": "One"}).status_code
 
@@ -253,6 +260,7 @@ TESTED = {
     "put_payments": put_payments,
     "touch_on_payment": touch,
     "attachments": attachment,
+    "attachment_entries": attachment_entries,
     "create_status": created,
     "validation_status": refused,
     "booleans": boolean,
@@ -284,6 +292,7 @@ IN_DOUBT = [
     ("options_list", "served", {"missing"}),
     ("create_documents", "refused", {"enabled"}),
     ("attachments", "binary", {"json"}),
+    ("attachment_entries", "objects", {"ids"}),
     ("create_status", 201, {200}),
     ("validation_status", 400, {422}),
     ("split_idn", "shared", {"distinct"}),

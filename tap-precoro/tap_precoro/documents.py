@@ -1,4 +1,4 @@
-"""Documents whole, and their lines: one request a document, shared by both streams.
+"""Documents whole, and their lines: one request a document, shared by all streams of it.
 
 First the list, then the changed documents in ascending order of the listed `updateDate`: so an
 ordinary bookmark is a true point to resume from after every document.
@@ -7,86 +7,91 @@ ordinary bookmark is a true point to resume from after every document.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from abc import abstractmethod
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from precoro_api import NotFound
 from precoro_api.fields import Field, Kind, unwrap
+from precoro_api.settings import Setting
 from typing_extensions import override
 
-from tap_precoro.streams import PrecoroStream
+from tap_precoro.resume import Listed, Memory
+from tap_precoro.streams import PrecoroStream, utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from datetime import datetime
 
     from precoro_api import Resource
-    from singer_sdk.helpers.types import Context, Record
 
+    from tap_precoro.listing import Listing
     from tap_precoro.tap import TapPrecoro
+    from tap_precoro.values import ValueStream
 
-__all__ = ["DetailStream", "LineStream", "Listing"]
+__all__ = ["DETAIL_LIMIT", "DETAIL_ORDER", "DetailStream", "DocumentStream", "LineStream"]
 
-
-class Listed(NamedTuple):
-    """One listed document; sorts by its update date."""
-
-    changed: str
-    idn: str
-
-
-@dataclass
-class Listing:
-    """What one pass over a document's list saw, for the streams that fetch from it."""
-
-    readers: list[DocumentStream] = field(default_factory=list)
-    seen: list[Listed] = field(default_factory=list)
-    complete: bool = False
-
-    def earliest(self, since: datetime | None) -> datetime | None:
-        """The earliest beginning that any reader of the list needs; None is the very first."""
-        beginnings = [since, *(reader.beginning() for reader in self.readers)]
-        known = [moment for moment in beginnings if moment is not None]
-        return min(known) if len(known) == len(beginnings) else None
-
-    def note(self, record: Mapping[str, Any]) -> None:
-        """Remember a listed document."""
-        if record.get("idn") is not None:
-            self.seen.append(Listed(record.get("updateDate") or "", str(record["idn"])))
+DETAIL_LIMIT = Setting(
+    "detail_limit",
+    "integer",
+    "Most details",
+    "Documents that each stream of details fetches in one run at most; the next run goes on.",
+)
+DETAIL_ORDER = Setting(
+    "detail_order",
+    "string",
+    "Order of details",
+    "`oldest`: the oldest change first, so that the bookmark moves with every document; `newest`: "
+    "the newest first, so that a long first load is useful on its first day.",
+    default="oldest",
+    options=("oldest", "newest"),
+)
+_DIGESTS_IN_ALL = 120
+"""Remembered rows in one STATE message, whatever streams are selected: about 1 KB."""
 
 
 class DocumentStream(PrecoroStream):
-    """A stream that is fed from details; its bookmark is the last document's listed date."""
+    """A stream that is fed from details. Its bookmark is the last document's listed date."""
 
     selected_by_default = False  # a document costs a request: the user decides
     STATE_MSG_FREQUENCY = sys.maxsize  # state goes out at the end of each document instead
 
+    _memory: Memory | None = None
+
     @property
-    @override
-    def is_sorted(self) -> bool:
-        """Documents come in the order of their listed dates."""
-        return True
-
-    def beginning(self) -> datetime | None:
-        """Where this stream goes on; may be asked before it is its turn."""
-        self._write_starting_replication_value(None)
-        return self.since()
-
-    def advance(self, changed: str) -> None:
-        """Move the bookmark to a document that is fetched; never back."""
-        if self.replication_method != "INCREMENTAL" or not changed:
-            return
-        state = self.get_context_state(None)
-        if changed > (state.get("replication_key_value") or ""):
-            state["replication_key"] = self.replication_key
-            state["replication_key_value"] = changed
-        self.state_manager.is_flushed = False
+    def memory(self) -> Memory:
+        """What was fetched in earlier runs and in this one."""
+        if self._memory is None:
+            state = self.stream_state if self.replication_method == "INCREMENTAL" else {}
+            self._memory = Memory.of(state, utc_text(self.start), self.overlap)
+        return self._memory
 
     @override
-    def _increment_stream_state(
-        self, latest_record: Record, *, context: Context | None = None
-    ) -> None:
-        """Nothing: a record's own date may be newer than that of documents not yet fetched."""
+    def since(self) -> datetime | None:
+        settled = self.memory.settled
+        return datetime.fromisoformat(settled) - timedelta(seconds=1) if settled else None
+
+    def remember(self) -> None:
+        """Put what is fetched into the state, which goes out with the next STATE message."""
+        if self.replication_method == "INCREMENTAL":
+            most = _DIGESTS_IN_ALL // max(1, self.precoro.fetching)
+            self.memory.write(self.stream_state, str(self.replication_key), most=most)
+            self.state_manager.is_flushed = False
+
+    def emit(self, document: Mapping[str, Any], listed: Listed) -> None:
+        """Write the records of one document."""
+        for record in self.records_of(document, listed):
+            self.write(record)
+
+    @abstractmethod
+    def records_of(self, document: Mapping[str, Any], listed: Listed) -> Iterator[dict[str, Any]]:
+        """The records of one document."""
+
+    @override
+    def rows(self) -> Iterator[dict[str, Any]]:
+        fetch = Fetch(self.precoro, self.resource)
+        if fetch.leader is not self:
+            return  # written there already, document by document
+        yield from fetch.run()
 
 
 class LineStream(DocumentStream):
@@ -111,17 +116,19 @@ class LineStream(DocumentStream):
             name=f"{resource.name}_{resource.lines}",
             fields=known,
             replication_key="documentUpdateDate",
+            holder="dataItemCustomFields",
         )
         # Nothing says that a line has an id of its own: without one its place stands in.
         self.primary_keys = ("documentId", "lineKey")
-        self.details: DetailStream | None = None
+        self.values: ValueStream | None = None
 
-    def lines_of(self, document: Mapping[str, Any], listed: Listed) -> Iterator[dict[str, Any]]:
-        """The lines of a document's detail as records."""
+    @override
+    def records_of(self, document: Mapping[str, Any], listed: Listed) -> Iterator[dict[str, Any]]:
         lines = unwrap(document.get(str(self.resource.lines)))
         for place, line in enumerate(lines if isinstance(lines, list) else (), start=1):
             own = line if isinstance(line, dict) else {"line": line}
-            yield self.read(
+            self.keys.look(self.client.quota, (own,))
+            record = self.read(
                 {
                     **own,
                     "documentId": document.get("id"),
@@ -130,75 +137,102 @@ class LineStream(DocumentStream):
                     "documentUpdateDate": listed.changed or None,
                 }
             )
-
-    def emit(self, document: Mapping[str, Any], listed: Listed) -> None:
-        """Write the lines of a document that the details' stream has fetched."""
-        for record in self.lines_of(document, listed):
-            self._write_record_message(record)
-
-    @override
-    def rows(self) -> Iterator[dict[str, Any]]:
-        assert self.details is not None  # noqa: S101 - both are made together
-        if self.details.selected:
-            return  # written there already, document by document
-        for listed, document in self.details.fetch(self.since()):
-            yield from self.lines_of(document, listed)
-            self.advance(listed.changed)
-            self._write_state_message()
+            yield record
+            if self.values is not None and self.values.selected:
+                self.values.emit(record, own)
 
 
 class DetailStream(DocumentStream):
     """Whole documents, each by its idn."""
 
-    def __init__(self, tap: TapPrecoro, resource: Resource, lines: LineStream) -> None:
+    def __init__(self, tap: TapPrecoro, resource: Resource) -> None:
         super().__init__(
             tap,
             resource,
             name=f"{resource.name}_details",
             fields=(*resource.fields, *resource.general_fields),
             replication_key=resource.replication_key,
+            holder="dataDocumentCustomFields",
         )
-        self.lines = lines
-        lines.details = self
-        tap.listings[resource.name] = Listing()
 
     @override
-    def rows(self) -> Iterator[dict[str, Any]]:
-        lines = self.lines if self.lines.selected else None
-        if lines:
-            lines._write_schema_message()  # noqa: SLF001 - the SDK has no other way to lead
-        since = Listing([lines] if lines else []).earliest(self.since())
-        for listed, document in self.fetch(since):
-            if lines:
-                lines.emit(document, listed)
-                lines.advance(listed.changed)
-            yield self.read(document)
-            self.advance(listed.changed)
-            self._write_state_message()
+    def records_of(self, document: Mapping[str, Any], listed: Listed) -> Iterator[dict[str, Any]]:
+        self.keys.look(self.client.quota, (document,))
+        yield self.read(document)
 
-    def fetch(self, since: datetime | None) -> Iterator[tuple[Listed, dict[str, Any]]]:
-        """Documents changed since then, oldest change first, each with its listed row."""
-        due = self._due(since)
-        documents = self.client.details(self.resource, (listed.idn for listed in due))
-        for number, (listed, document) in enumerate(zip(due, documents, strict=True), start=1):
+
+class Fetch:
+    """One run over the documents of a list, for all streams that want them."""
+
+    def __init__(self, tap: TapPrecoro, resource: Resource) -> None:
+        self._tap = tap
+        self._resource = resource
+        self.readers: tuple[DocumentStream, ...] = tap.readers_of(resource)
+        self.leader = self.readers[0]
+        self._newest = self.leader.config.get("detail_order") == "newest"
+
+    def run(self) -> Iterator[dict[str, Any]]:
+        """The leader's records; those of the others are written on the way, each document whole."""
+        listing = self._listed()
+        due = {reader.name: self._due(reader, listing) for reader in self.readers}
+        wanted = sorted({each for many in due.values() for each in many}, reverse=self._newest)
+        limit = self._limit
+        now = wanted if limit is None else wanted[:limit]
+        self.leader.tally.left = len(wanted)
+        client = self._tap.client
+        documents = client.details(self._resource, (listed.idn for listed in now))
+        for number, (listed, document) in enumerate(zip(now, documents, strict=True), start=1):
             if isinstance(document, NotFound):
-                self.logger.warning("Listed, but gone when it was fetched: %s", document)
-                continue
-            if number % 50 == 0:
-                self.logger.info("%s: %d of %d documents.", self.name, number, len(due))
-            yield listed, document
+                self.leader.logger.warning("Listed, but gone when it was fetched: %s", document)
+            else:
+                yield from self._hand_out(listed, document, due)
+            following = wanted[number] if number < len(wanted) else None
+            for reader in self.readers:
+                reader.memory.took(listed, following, newest=self._newest)
+                reader.remember()
+            self.leader.tally.left = len(wanted) - number
+            self._tap.progress.at(self.leader.name, "document", number, len(now))
+            self.leader._write_state_message()  # noqa: SLF001 - a document is done
+        if not wanted:
+            for reader in self.readers:
+                reader.memory.finish()
+                reader.remember()
 
-    def _due(self, since: datetime | None) -> list[Listed]:
-        listing = self.precoro.listings[self.resource.name]
-        testing = self.ABORT_AT_RECORD_COUNT is not None  # the connection: one document will do
-        if not listing.complete and not (testing and listing.seen):
-            listing.seen.clear()
-            for page in self.client.pages(self.resource, since=since):
-                for row in page.rows:
-                    listing.note(self.read(row))
-                if testing:
-                    break
-        edge = since.isoformat() if since else ""
-        # The children of a split invoice share their parent's idn: one request serves them all.
-        once = {each.idn: each for each in sorted(listing.seen)}
-        return sorted(each for each in once.values() if each.changed >= edge or not each.changed)
+    def _hand_out(
+        self, listed: Listed, document: Mapping[str, Any], due: Mapping[str, set[Listed]]
+    ) -> Iterator[dict[str, Any]]:
+        attachments = self._tap.attachments
+        if attachments is not None and attachments.selected:
+            attachments.emit(self._resource, listed.idn, document)
+        for reader in self.readers:
+            if listed in due[reader.name] and reader is not self.leader:
+                reader.emit(document, listed)
+        if listed in due[self.leader.name]:
+            yield from self.leader.records_of(document, listed)
+
+    def _due(self, reader: DocumentStream, listing: Listing) -> set[Listed]:
+        asked_at = utc_text(listing.asked_at)
+        return reader.memory.due(listing.documents, asked_at, reader.overlap)
+
+    @property
+    def _limit(self) -> int | None:
+        if self.leader.testing:
+            return 1
+        limit: int | None = self.leader.config.get(DETAIL_LIMIT.name)
+        return limit
+
+    def _listed(self) -> Listing:
+        listing = self._tap.listing(self._resource)
+        assert listing is not None  # noqa: S101 - a stream of details is selected: this one
+        if listing.whole or (self.leader.testing and listing.begun):
+            return listing
+        reading = self._tap.reading(self._resource, listing.earliest())
+        for number, page in enumerate(reading.pages(), start=1):
+            self._tap.progress.at(self.leader.name, "page", number, page.total_pages)
+            self._tap.check_filter(self._resource, page.rows)
+            for row in page.rows:
+                listing.note(row)
+            if self.leader.testing:
+                return listing
+        listing.complete(reading.asked_at)
+        return listing

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from precoro_api import BY_NAME, Confidence, NotFound
-from precoro_api.fields import Field, Kind, unwrap
+from precoro_api import BY_NAME, Confidence
+from precoro_api.fields import Field, Kind
 from typing_extensions import override
 
 from tap_precoro.streams import PrecoroStream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from precoro_api import Resource
 
@@ -31,15 +31,16 @@ class NestedStream(PrecoroStream):
         self.parent = BY_NAME[str(resource.parent)]
         self.selected_by_default = resource.confidence > Confidence.GUESS
 
-    def parent_rows(self) -> list[dict[str, Any]]:
-        """The rows of the parent resource, read once a run."""
-        known = self.precoro.parents
-        if self.parent.name not in known:
-            known[self.parent.name] = list(self.client.records(self.parent))
-        return known[self.parent.name]
+    def parents(self) -> Iterator[dict[str, Any]]:
+        """The rows of the parent resource, with progress told."""
+        rows = self.precoro.parent_rows(self.parent)
+        for number, parent in enumerate(rows, start=1):
+            self.precoro.progress.at(self.name, self.parent.name, number, len(rows))
+            yield parent
 
-    def of(self, parent: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
+    def of(self, parent: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
         """A row with its parent's id."""
+        self.keys.look(self.client.quota, (row,))
         record = self.read(row)
         record[self.parent_column.name] = parent["id"]
         return record
@@ -53,22 +54,9 @@ class OptionStream(NestedStream):
 
     @override
     def rows(self) -> Iterator[dict[str, Any]]:
-        for field in self.parent_rows():
-            for option in self._options(field["id"]):
+        for field in self.parents():
+            for option in self.precoro.catalogue.option_rows(self.parent.name, field["id"]):
                 yield self.of(field, option)
-
-    def _options(self, field_id: int) -> list[dict[str, Any]]:
-        detail = self.client.detail(self.parent, field_id)
-        for key in (self.resource.embedded_in, self.resource.embedded_in.removesuffix("s")):
-            options = unwrap(detail.get(key))
-            if isinstance(options, list):
-                return options
-        if self.resource.list is None:
-            return []
-        try:
-            return list(self.client.records(self.resource, path={"field_id": field_id}))
-        except NotFound:
-            return []  # a field without choices
 
 
 class StockStream(NestedStream):
@@ -79,6 +67,7 @@ class StockStream(NestedStream):
 
     @override
     def rows(self) -> Iterator[dict[str, Any]]:
-        for warehouse in self.parent_rows():
-            for row in self.client.records(self.resource, path={"id": warehouse["id"]}):
+        for warehouse in self.parents():
+            reading = self.precoro.reading(self.resource, None, path={"id": warehouse["id"]})
+            for row in reading.rows():
                 yield self.of(warehouse, row)

@@ -1,4 +1,4 @@
-"""A stream for a list of the API, and what all streams of this tap share."""
+"""What all streams of this tap share: columns of one type, bookmarks, and failing alone."""
 
 from __future__ import annotations
 
@@ -6,24 +6,31 @@ from abc import abstractmethod
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from precoro_api import Confidence, NotAllowed, NotFound, QuotaSpent
-from precoro_api.fields import Field, Kind, read_row
+from precoro_api import BadCredentials, NotAllowed, NotFound, PrecoroError, QuotaSpent
+from precoro_api.fields import Field, Kind, plain, read_row
 from singer_sdk import Stream
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from typing_extensions import override
+
+from tap_precoro.drift import Keys, told
+from tap_precoro.invoices import MARKS, is_invoice, marks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from precoro_api import Client, Resource
-    from singer_sdk.helpers.types import Context
+    from singer_sdk.helpers.types import Context, Record
 
+    from tap_precoro.tally import StreamTally
     from tap_precoro.tap import TapPrecoro
 
-__all__ = ["EXTRA", "ListStream", "PrecoroStream", "Stopped", "schema_of"]
+__all__ = ["EXTRA", "PrecoroStream", "Stopped", "schema_of", "utc_text"]
 
 EXTRA = "_extra"
 """The column that keeps what no declared column can hold."""
+
+_LEAST_OVERLAP = 1
+"""Seconds: stamps have whole ones, and `modifiedSince` may exclude its own."""
 
 
 def schema_of(fields: Iterable[Field]) -> dict[str, Any]:
@@ -33,11 +40,18 @@ def schema_of(fields: Iterable[Field]) -> dict[str, Any]:
     return {"type": "object", "properties": properties}
 
 
+def utc_text(moment: datetime | None) -> str:
+    """A moment as records carry it: `2025-05-05T23:59:59+00:00`; "" for None."""
+    if moment is None:
+        return ""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return aware.astimezone(timezone.utc).replace(microsecond=0).isoformat()
+
+
 class Stopped(BaseException):
     """The budget is spent. No failure: what was read is out, its state too, and the rest can wait.
 
-    It is no Exception, as a stream that merely ended would have its bookmark moved past what it
-    did not read.
+    It is no Exception, as a stream that merely ended would count as read to its end.
     """
 
     def __init__(self, reason: QuotaSpent) -> None:
@@ -46,7 +60,11 @@ class Stopped(BaseException):
 
 
 class PrecoroStream(Stream):
-    """A stream of one resource. A resource that this account cannot read is skipped, aloud."""
+    """A stream of one resource.
+
+    It fails alone: a resource that this account cannot read is skipped, aloud; any other failure
+    is told at the end, leaves this stream's bookmark where it was, and lets the others go on.
+    """
 
     # The table's fields read every value into their one type already.
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
@@ -59,20 +77,50 @@ class PrecoroStream(Stream):
         name: str,
         fields: Iterable[Field],
         replication_key: str | None = None,
+        holder: str | None = None,
     ) -> None:
         self.columns = {field.name: field for field in fields}
-        self._blank: dict[str, Any] = dict.fromkeys(self.columns)
-        super().__init__(tap, name=name, schema=schema_of(self.columns.values()))
+        self.marked = is_invoice(resource) and "parentData" in self.columns
+        self.holder = holder if tap.custom_field_columns else None
+        ours = dict.fromkeys(MARKS) if self.marked else {}
+        if self.holder is not None:
+            ours |= dict.fromkeys(tap.catalogue.columns_of(self.holder).values())
+        self._blank: dict[str, Any] = dict.fromkeys([*self.columns, *(f.name for f in ours)])
+        super().__init__(tap, name=name, schema=schema_of([*self.columns.values(), *ours]))
         self.precoro = tap
         self.resource = resource
         self.primary_keys = (resource.primary_key,)
         self.replication_key = replication_key
-        self._unknown: dict[str, str] = {}
+        self.keys = Keys(name, self.columns, strict=bool(self.config.get("strict_schema")))
+        self._introduced = False
 
     @property
     def client(self) -> Client:
         """The tap's client."""
         return self.precoro.client
+
+    @property
+    def tally(self) -> StreamTally:
+        """What this run did for this stream."""
+        return self.precoro.tally.of(self.name)
+
+    @property
+    def testing(self) -> bool:
+        """Whether only the connection is tested, where one record will do."""
+        return self.ABORT_AT_RECORD_COUNT is not None
+
+    @override
+    def _write_schema_message(self) -> None:
+        """Write it once, before the first record, whichever stream that comes with."""
+        if not self._introduced:
+            self._introduced = True
+            super()._write_schema_message()
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Write a record that came on the way of another stream."""
+        self._write_schema_message()
+        self._write_record_message(record)
+        self.tally.records += 1
 
     @abstractmethod
     def rows(self) -> Iterator[dict[str, Any]]:
@@ -80,104 +128,121 @@ class PrecoroStream(Stream):
 
     @override
     def get_records(self, context: Context | None) -> Iterator[dict[str, Any]]:
-        """The records; a summary when they end, a warning where the account has no access."""
-        before = self.client.requests_by_method.total()
-        records = 0
-        try:
-            for record in self.rows():
-                records += 1
-                yield record
-        except (NotAllowed, NotFound) as problem:
+        """The records; what goes wrong with them is told and counted, and stays here."""
+        with self.precoro.tally.counting(self.name, self.client) as tally:
+            try:
+                for record in self.rows():
+                    tally.records += 1
+                    yield record
+            except (NotAllowed, NotFound) as problem:
+                tally.skipped = str(problem)
+                self.logger.warning(
+                    "Stream %s is skipped, its bookmark stays: %s "
+                    "Deselect it if the company does not use it.",
+                    self.name,
+                    problem,
+                )
+            except QuotaSpent as problem:
+                raise Stopped(problem) from None
+            except BadCredentials:
+                raise  # nothing else will succeed either
+            except Exception as problem:
+                if self.testing:
+                    raise
+                tally.failed = str(problem) or type(problem).__name__
+                known = isinstance(problem, PrecoroError)
+                self.logger.error(
+                    "Stream %s failed, its bookmark stays, the others go on: %s",
+                    self.name,
+                    tally.failed,
+                    exc_info=None if known else problem,
+                )
+            finally:
+                self._report_keys()
+
+    def _report_keys(self) -> None:
+        tally, keys = self.tally, self.keys
+        tally.unknown, tally.vanished = dict(keys.unknown), keys.vanished
+        if keys.unknown:
             self.logger.warning(
-                "Stream %s is skipped, its bookmark stays: %s "
-                "Deselect it if the company does not use it.",
-                self.name,
-                problem,
+                "%s: kept in %s, as no column knows them: %s.", self.name, EXTRA, told(keys.unknown)
             )
-        except QuotaSpent as problem:
-            raise Stopped(problem) from None
-        sent = self.client.requests_by_method.total() - before
-        self.logger.info("%s: %d records, %d requests.", self.name, records, sent)
-        if self._unknown:
-            told = ", ".join(f"{key} ({kind})" for key, kind in sorted(self._unknown.items()))
-            self.logger.warning("%s: kept in %s, not in a column: %s.", self.name, EXTRA, told)
+        if keys.vanished:
+            self.logger.warning(
+                "%s: Precoro used to send %s, and no row of this run has it.",
+                self.name,
+                ", ".join(keys.vanished),
+            )
+        if not tally.failed and not self.testing:
+            keys.keep(self.client.quota)
 
     def read(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """A row of the API as a record of this stream, with every column."""
         record, extra = read_row(self.columns, row)
-        for key, value in extra.items():
-            self._unknown.setdefault(key, type(value).__name__)
-        return {**self._blank, **record, EXTRA: extra or None}
+        for key in extra.keys() & self.columns.keys():
+            if key not in self.keys.misfits:
+                self.keys.misfits[key] = type(extra[key]).__name__
+                self.logger.warning(
+                    "%s: a value of %s is no %s; such values are kept in %s.",
+                    self.name,
+                    key,
+                    self.columns[key].kind.value,
+                    EXTRA,
+                )
+        if self.marked:
+            record |= marks_of(row)
+        if self.holder is not None:
+            read = self.precoro.catalogue.columns(self.holder, row)
+            record |= read.columns
+            extra |= read.unknown
+        return {**self._blank, **record, EXTRA: plain(extra) or None}
+
+    # Bookmarks: they move when a list was read whole, not record by record
+
+    @override
+    def _increment_stream_state(
+        self, latest_record: Record, *, context: Context | None = None
+    ) -> None:
+        """Nothing: a record's own date may be newer than that of rows not yet read."""
+
+    @override
+    def get_replication_key_signpost(self, context: Context | None = None) -> None:
+        """None: bookmarks follow the server's clock, which its answers tell."""
+        return
 
     @override
     def compare_start_date(self, value: str, start_date_value: str) -> str:
         """A bookmark goes before the start date: a later start date would skip changes."""
         return value
 
+    @property
+    def overlap(self) -> timedelta:
+        """How far before what is known an incremental stream reads again."""
+        given = self.config.get("overlap_seconds")
+        return timedelta(seconds=max(_LEAST_OVERLAP, 300 if given is None else given))
+
+    @property
+    def start(self) -> datetime | None:
+        """The start date of the settings."""
+        given = self.config.get("start_date")
+        return datetime.fromisoformat(given.replace("Z", "+00:00")) if given else None
+
     def since(self) -> datetime | None:
         """Where to begin reading: the bookmark less the overlap, or the start date, or None."""
         if not self.replication_key:
             return None
-        bookmark = self.get_starting_timestamp(None)
-        if bookmark is None:
-            return None
-        if bookmark.tzinfo is None:
-            bookmark = bookmark.replace(tzinfo=timezone.utc)
-        overlap = self.config.get("overlap_seconds")
-        return bookmark - timedelta(seconds=300 if overlap is None else overlap)
+        bookmark = self.stream_state.get("replication_key_value")
+        if not bookmark or self.replication_method != "INCREMENTAL":
+            return self.start
+        return datetime.fromisoformat(bookmark.replace("Z", "+00:00")) - self.overlap
 
-    @override
-    def get_replication_key_signpost(self, context: Context | None = None) -> None:
-        """None at the start: the signpost is the server's clock, known with its first answer."""
-        return
-
-    def put_signpost(self) -> None:
-        """Let the bookmark not pass the moment of the server's first answer to this stream."""
-        moment = self.client.server_now or datetime.fromtimestamp(
-            self.client.clock.now(), timezone.utc
-        )
-        self._write_replication_key_signpost(None, moment)
-
-
-class ListStream(PrecoroStream):
-    """The rows of a list: since the bookmark where the API can tell changes, else all."""
-
-    def __init__(self, tap: TapPrecoro, resource: Resource) -> None:
-        columns = (*resource.fields, *resource.general_fields)
-        super().__init__(
-            tap,
-            resource,
-            name=resource.name,
-            fields=(field for field in columns if field.name != resource.lines),
-            replication_key=resource.replication_key if resource.modified_since else None,
-        )
-        # Not what is only a guess, nor what another stream holds already.
-        self.selected_by_default = (
-            resource.confidence > Confidence.GUESS and resource.alias_of is None
-        )
-
-    @override
-    def rows(self) -> Iterator[dict[str, Any]]:
-        if self.resource.name in self.precoro.parents:
-            yield from map(self.read, self.precoro.parents[self.resource.name])
+    def reached(self, newest: str, asked_at: datetime | None) -> None:
+        """Move the bookmark to the newest date seen, never past the server's clock, never back."""
+        if self.replication_method != "INCREMENTAL":
             return
-        since = self.since()
-        listing = self.precoro.listing(self.resource)
-        reach = listing.earliest(since) if listing else since
-        first = True
-        for page in self.client.pages(self.resource, since=reach):
-            if first and self.replication_key:
-                self.put_signpost()
-                first = False
-            for row in page.rows:
-                record = self.read(row)
-                if listing:
-                    listing.note(record)
-                if reach == since or self._is_due(record, since):
-                    yield record
-        if listing:
-            listing.complete = True
-
-    def _is_due(self, record: Mapping[str, Any], since: datetime | None) -> bool:
-        changed = record.get(str(self.replication_key))
-        return since is None or changed is None or changed >= since.isoformat()
+        edge = min(newest, utc_text(asked_at) or newest)
+        state = self.stream_state
+        if edge > (state.get("replication_key_value") or ""):
+            state["replication_key"] = self.replication_key
+            state["replication_key_value"] = edge
+        self.state_manager.is_flushed = False

@@ -1,26 +1,50 @@
-"""The tap: its settings, its client, and one stream for all that the API lists."""
+"""The tap: its settings, its client, one stream for all that the API lists, and how a run ends."""
 
 from __future__ import annotations
 
+import json
+import signal
 import sys
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import IO, TYPE_CHECKING, Any, ClassVar
 
-from precoro_api import RESOURCES, PrecoroError, SettingsError, client_from
+from precoro_api import (
+    RESOURCES,
+    BadCredentials,
+    PrecoroError,
+    Reading,
+    SettingsError,
+    UnexpectedAnswer,
+    client_from,
+)
 from precoro_api.profile import profile_of
 from precoro_api.settings import Setting, json_schema
 from singer_sdk import Tap
+from singer_sdk.plugin_base import PluginBase
 from typing_extensions import override
 
-from tap_precoro.documents import DetailStream, DocumentStream, LineStream, Listing
+from tap_precoro.attachments import ATTACHMENT_MAX_MB, ATTACHMENTS_PATH, AttachmentStream
+from tap_precoro.custom_fields import CUSTOM_FIELDS, Catalogue
+from tap_precoro.documents import DETAIL_LIMIT, DETAIL_ORDER, DetailStream, LineStream
+from tap_precoro.drift import STRICT_SCHEMA
+from tap_precoro.filters import FILTERS, ListFilter, filters_of
+from tap_precoro.listing import Listing
+from tap_precoro.lists import PAYMENTS_WINDOW, ListStream
 from tap_precoro.nested import OptionStream, StockStream
-from tap_precoro.streams import ListStream, PrecoroStream, Stopped
+from tap_precoro.output import Interrupted, Output, OutputGone
+from tap_precoro.progress import Progress
+from tap_precoro.streams import PrecoroStream, Stopped
+from tap_precoro.tally import Tally
+from tap_precoro.values import ValueStream
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
     from types import FrameType
 
     from precoro_api import Client, Resource
+
+    from tap_precoro.documents import DocumentStream
 
 __all__ = ["TapPrecoro"]
 
@@ -39,6 +63,8 @@ OVERLAP = Setting(
     "stored late is missed; rows may come twice.",
     default=300,
 )
+_FAILED_STREAM = 1
+_COULD_NOT_WORK = 2
 
 
 class TapPrecoro(Tap):
@@ -46,7 +72,20 @@ class TapPrecoro(Tap):
 
     name = "tap-precoro"
     package_name = "tap-precoro"
-    config_jsonschema: ClassVar[dict[str, Any]] = json_schema(START_DATE, OVERLAP)
+    config_jsonschema: ClassVar[dict[str, Any]] = json_schema(
+        START_DATE,
+        OVERLAP,
+        FILTERS,
+        DETAIL_LIMIT,
+        DETAIL_ORDER,
+        PAYMENTS_WINDOW,
+        CUSTOM_FIELDS,
+        STRICT_SCHEMA,
+        ATTACHMENTS_PATH,
+        ATTACHMENT_MAX_MB,
+    )
+
+    message_writer_class = Output
 
     @cached_property
     def client(self) -> Client:
@@ -54,29 +93,105 @@ class TapPrecoro(Tap):
         return client_from(self.config, f"tap-precoro/{self.plugin_version}")
 
     @cached_property
-    def listings(self) -> dict[str, Listing]:
-        """What this run has listed of documents, so that no list is read twice."""
-        return {}
+    def tally(self) -> Tally:
+        """What this run did."""
+        return Tally()
+
+    @cached_property
+    def progress(self) -> Progress:
+        """Where this run is."""
+        return Progress(self.logger)
+
+    # What streams share, so that nothing is asked twice
+
+    @cached_property
+    def filters(self) -> dict[str, ListFilter]:
+        """The filters of the settings, by resource."""
+        return filters_of(self.config)
 
     @cached_property
     def parents(self) -> dict[str, list[dict[str, Any]]]:
         """Rows of small resources whose children are read one by one; each list is read once."""
         return {}
 
-    def listing(self, resource: Resource) -> Listing | None:
-        """Where to note what is listed of a document, if a selected stream fetches from it."""
-        listing = self.listings.get(resource.name)
-        if listing is None:
-            return None
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """The custom fields of the account."""
+        return Catalogue(self.client, self.parents)
+
+    @property
+    def custom_field_columns(self) -> bool:
+        """Whether custom fields are columns of their own."""
+        return bool(self.config.get(CUSTOM_FIELDS.name) == "columns")
+
+    @cached_property
+    def _listings(self) -> dict[str, Listing]:
+        return {}
+
+    def reading(
+        self,
+        resource: Resource,
+        since: datetime | None,
+        more: Iterable[tuple[str, str]] = (),
+        path: Mapping[str, object] | None = None,
+    ) -> Reading:
+        """A reading of a list, with the filters of the settings."""
+        chosen = self.filters.get(resource.name, ListFilter())
+        return Reading(self.client, resource, since, (*chosen.params, *more), path)
+
+    def check_filter(self, resource: Resource, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Raise UnexpectedAnswer where rows do not obey a filter: the API ignores unknown ones."""
+        chosen = self.filters.get(resource.name)
+        for row in rows if chosen else ():
+            broken = chosen.broken_by(row) if chosen else None
+            if broken:
+                raise UnexpectedAnswer(
+                    f"the filter {broken} was sent, and a row came that does not obey it, so this "
+                    f"API seems to ignore it; leave it out of the setting {FILTERS.name}",
+                    resource=resource.name,
+                    key=str(row.get(resource.addressed_by)),
+                )
+
+    def parent_rows(self, resource: Resource) -> list[dict[str, Any]]:
+        """All rows of a small resource, read once a run."""
+        if resource.name not in self.parents:
+            self.parents[resource.name] = list(self.reading(resource, None).rows())
+        return self.parents[resource.name]
+
+    def readers_of(self, resource: Resource) -> tuple[DocumentStream, ...]:
+        """The selected streams that are fed from the details of a document, the leader first."""
         names = (f"{resource.name}_details", f"{resource.name}_{resource.lines}")
-        selected = [self.streams[name] for name in names if self.streams[name].selected]
-        listing.readers = [each for each in selected if isinstance(each, DocumentStream)]
-        return listing if listing.readers else None
+        streams = (self.streams[name] for name in names if name in self.streams)
+        return tuple(s for s in streams if s.selected and isinstance(s, (DetailStream, LineStream)))
+
+    @property
+    def fetching(self) -> int:
+        """How many selected streams are fed from details."""
+        return sum(
+            stream.selected and isinstance(stream, (DetailStream, LineStream))
+            for stream in self.streams.values()
+        )
+
+    @property
+    def attachments(self) -> AttachmentStream | None:
+        """The stream of files, if it is selected."""
+        stream = self.streams.get("attachments")
+        return stream if isinstance(stream, AttachmentStream) and stream.selected else None
+
+    def listing(self, resource: Resource) -> Listing | None:
+        """What is listed of a document in this run, if a selected stream fetches from it."""
+        readers = self.readers_of(resource) if resource.lines else ()
+        if not readers:
+            return None
+        return self._listings.setdefault(resource.name, Listing(resource, readers))
+
+    # Discovery
 
     @override
     def discover_streams(self) -> Sequence[PrecoroStream]:
-        """A stream for each resource that can be listed, and two more for each document."""
+        """A stream for each resource that can be listed, and more for each document."""
         found = [stream for resource in RESOURCES for stream in self._streams_of(resource)]
+        found.append(AttachmentStream(self))
         absent = profile_of(self.config).absent
         for stream in found:
             if stream.resource.name in absent:
@@ -91,32 +206,102 @@ class TapPrecoro(Tap):
         if resource.parent:
             return [StockStream(self, resource)]
         listed = ListStream(self, resource)
-        if not resource.lines:
-            return [listed]
-        lines = LineStream(self, resource)
-        details = DetailStream(self, resource, lines)
-        return [listed, details, lines]
+        streams: list[PrecoroStream] = [listed]
+        if resource.lines:
+            lines = LineStream(self, resource)
+            streams += [DetailStream(self, resource), lines]
+            streams += self._values(lines, lines.name, "dataItemCustomFields")
+        return streams + self._values(listed, listed.name, listed.custom_fields)
+
+    def _values(
+        self, source: ListStream | LineStream, name: str, holder: str | None
+    ) -> list[PrecoroStream]:
+        if holder is None or self.config.get(CUSTOM_FIELDS.name) != "values":
+            return []
+        source.values = ValueStream(self, source.resource, name, holder)
+        return [source.values]
+
+    # Running
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
-        """Write the state of what is done, and say in the exit code that it was interrupted."""
+        """Stop at once, or after the message that is being written."""
+        self.output.interrupt(signum)
+
+    @property
+    def output(self) -> Output:
+        """What writes our messages."""
+        assert isinstance(self.message_writer, Output)  # noqa: S101 - of the class below
+        return self.message_writer
+
+    def run(self) -> int:
+        """Read everything that is selected, and return an exit code that tells the truth.
+
+        0: all read, or the budget is spent and the next run goes on; 1: some streams failed, the
+        others are read; 2: could not work (settings, credentials); 128 and the signal's number:
+        interrupted, the state of what is done kept.
+        """
+        code = 0
         try:
-            super()._handle_termination(signum, frame)
-        except SystemExit:
-            sys.exit(128 + signum)
+            self.filters  # noqa: B018 - a wrong filter stops before the first request
+            self.sync_all()
+        except Interrupted:
+            number, self.output.signal = self.output.signal or signal.SIGTERM, None
+            self.state_writer.write_state(self.state)
+            told = signal.Signals(number).name
+            self.logger.warning("Interrupted by %s; what was read is kept.", told)
+            code = 128 + number
+        except OutputGone:
+            self.logger.error("Stopped: whoever reads the output of this tap has gone.")
+            code = _FAILED_STREAM
+        except Stopped as stopped:
+            self.logger.warning("%s", stopped.reason)
+            code = stopped.reason.exit_code
+        except (SettingsError, BadCredentials) as problem:
+            self.logger.error("%s", problem)
+            code = _COULD_NOT_WORK
+        finally:
+            self.progress.close()
+            self.tally.report(self.logger, self.client)
+            self.client.close()
+        return code or (_FAILED_STREAM if self.tally.failed else 0)
 
     @classmethod
     @override
-    def invoke(cls, **kwargs: Any) -> None:
-        """Run; what Precoro or a setting refuses ends in one sentence instead of a traceback."""
+    def invoke(  # type: ignore[override]  # as the SDK's own tap narrows it
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: Any = None,
+        state: Any = None,
+        catalog: Any = None,
+    ) -> None:
+        """Run as a command; what a setting or Precoro refuses ends in one sentence."""
+        PluginBase.invoke.__func__(cls, about=about, about_format=about_format)  # type: ignore[attr-defined]
+        cls.print_version(print_fn=cls.logger.info)
         try:
-            super().invoke(**kwargs)
-        except SettingsError as problem:
-            cls.logger.error("Setting %s", problem)
-            sys.exit(2)
-        except Stopped as stopped:
-            cls.logger.warning("%s", stopped.reason)
-            sys.exit(stopped.reason.exit_code)
-        except PrecoroError as problem:
+            tap = cls(
+                config=config.config if config else {},
+                state=_json_of("--state", state),
+                catalog=_json_of("--catalog", catalog),
+                parse_env_config=bool(config and config.parse_env),
+                validate_config=True,
+            )
+            code = tap.run()
+        except (SettingsError, PrecoroError) as problem:
             cls.logger.error("%s", problem)
-            sys.exit(1)
+            code = _COULD_NOT_WORK
+        sys.exit(code)
+
+
+def _json_of(option: str, file: IO[str] | None) -> dict[str, Any] | None:
+    if file is None:
+        return None
+    try:
+        read = json.loads(file.read())
+    except ValueError as problem:
+        raise SettingsError(f"{option}: the file {file.name} is no JSON ({problem}).") from None
+    if not isinstance(read, dict):
+        raise SettingsError(f"{option}: the file {file.name} holds no JSON object.")
+    return read

@@ -23,6 +23,7 @@ class Run:
 
     messages: list[dict[str, Any]] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
 
     def records(self, stream: str) -> list[dict[str, Any]]:
         return [
@@ -102,6 +103,7 @@ def sync() -> Callable[..., Run]:
             with contextlib.redirect_stdout(out):
                 tap.sync_all()
         finally:
+            result.failed += tap.tally.failed
             result.messages += [json.loads(line) for line in out.getvalue().splitlines()]
             result.requests += [f"{each.method} {each.path}" for each in sandbox.served[before:]]
         return result

@@ -40,5 +40,6 @@ TestTapPrecoro = get_tap_test_class(
     TapPrecoro,
     config=CONFIG,
     catalog=everything_selected(),
-    suite_config=SuiteConfig(max_records_limit=20),
+    # The files of documents come with details, of which a test of the connection reads one.
+    suite_config=SuiteConfig(max_records_limit=20, ignore_no_records_for_streams=["attachments"]),
 )

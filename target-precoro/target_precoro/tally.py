@@ -1,20 +1,12 @@
-"""What became of the records of a run, stream by stream; and the rows that were refused."""
+"""What became of the records of a run, stream by stream."""
 
 from __future__ import annotations
 
-import os
 from collections import Counter, defaultdict
-from typing import IO, TYPE_CHECKING, Any
 
-from singer_sdk.singerlib.json import serialize_json
+from target_precoro.outcome import ACTIONS
 
-if TYPE_CHECKING:
-    import logging
-    from collections.abc import Mapping, Sequence
-
-__all__ = ["Rejects", "Tally"]
-
-ACTIONS = ("created", "updated", "unchanged", "rejected")
+__all__ = ["Tally"]
 
 
 class Tally:
@@ -27,66 +19,28 @@ class Tally:
         """One more record of that stream has come to that end."""
         self.by_stream[stream][action] += 1
 
+    def total(self, action: str) -> int:
+        """All records that came to that end."""
+        return sum(actions[action] for actions in self.by_stream.values())
+
     @property
-    def rejected(self) -> int:
-        """All refused records."""
-        return sum(actions["rejected"] for actions in self.by_stream.values())
+    def records(self) -> int:
+        """All records that came to an end."""
+        return sum(actions.total() for actions in self.by_stream.values())
 
     def lines(self) -> list[str]:
-        """One line a stream: `suppliers: 12 created, 3 updated, 230 unchanged, 1 rejected`."""
-        return [
-            f"{stream}: " + ", ".join(f"{actions[action]} {action}" for action in ACTIONS)
+        """A table: a line for each stream, a column for each end that any record came to."""
+        shown = [action for action in ACTIONS if self.total(action)]
+        rows = [["stream", *shown]]
+        rows += [
+            [stream, *(str(actions[action]) for action in shown)]
             for stream, actions in self.by_stream.items()
         ]
-
-
-class Rejects:
-    """Refused rows as valid Singer messages: `cat` the file into the target to try them again.
-
-    Beside the record, unchanged, each message holds the reason. Without a path nothing is kept
-    but the words in the log. The file is readable by its owner only, as rows hold bank details.
-    """
-
-    def __init__(self, path: str | None, logger: logging.Logger) -> None:
-        self._path = path
-        self._logger = logger
-        self._file: IO[str] | None = None
-        self._introduced: set[str] = set()
-
-    def add(
-        self,
-        stream: str,
-        schema: Mapping[str, Any],
-        key_properties: Sequence[str],
-        record: Mapping[str, Any],
-        reason: str,
-    ) -> None:
-        """Report one refused row, and keep it."""
-        self._logger.error("%s", reason)
-        if self._path is None:
-            return
-        if self._file is None:
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            self._file = os.fdopen(descriptor, "w", encoding="utf-8")
-        if stream not in self._introduced:
-            self._introduced.add(stream)
-            self._write(
-                {
-                    "type": "SCHEMA",
-                    "stream": stream,
-                    "schema": schema,
-                    "key_properties": list(key_properties),
-                }
+        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+        return [
+            "  ".join(
+                cell.ljust(width) if column == 0 else cell.rjust(width)
+                for column, (cell, width) in enumerate(zip(row, widths, strict=True))
             )
-        self._write({"type": "RECORD", "stream": stream, "record": record, "reason": reason})
-
-    def close(self) -> None:
-        """Let the file be whole."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-    def _write(self, message: Mapping[str, Any]) -> None:
-        assert self._file is not None  # noqa: S101 - opened above
-        self._file.write(serialize_json(message) + "\n")
-        self._file.flush()
+            for row in rows
+        ]

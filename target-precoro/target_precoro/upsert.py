@@ -5,31 +5,42 @@ After a plan is carried out, planning again gives Unchanged.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from precoro_api.fields import Kind, Misfit, unwrap
-
-from target_precoro.wanted import form_keys
+from target_precoro.equality import is_empty, merged, misfit, same_id, says
+from target_precoro.form_keys import EXTERNAL_ID, form_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from precoro_api import Resource
 
-    from target_precoro.wanted import FormKey, Wanted
+    from target_precoro.routes import Route
+    from target_precoro.wanted import Reference, Wanted
 
 __all__ = [
     "Change",
     "Create",
+    "Found",
+    "Link",
     "Plan",
     "Refused",
+    "Skipped",
     "Unchanged",
     "Update",
-    "form_value",
+    "Waiting",
     "plan",
     "unseen",
 ]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What Precoro has for a record: rows, and by what they were found (`externalId`, `name`…)."""
+
+    rows: tuple[Mapping[str, Any], ...] = ()
+    by: str = EXTERNAL_ID
 
 
 @dataclass(frozen=True)
@@ -42,23 +53,30 @@ class Change:
 
 @dataclass(frozen=True)
 class Create:
-    """Nothing carries this external id: a new record, which is to be linked to it."""
+    """Nothing is found: a new record, which is to be linked to its external id if it has one."""
 
-    external_id: str
+    external_id: str | None
     form: Mapping[str, Any]
+    place: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Update:
-    """The record exists and differs in these fields, by form key."""
+    """The record exists and differs in these fields, by form key; the external id may be one."""
 
     row: Mapping[str, Any]
     changes: Mapping[str, Change]
+    place: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def form(self) -> dict[str, Any]:
         """The changed keys with their new values."""
         return {key: change.new for key, change in self.changes.items()}
+
+
+@dataclass(frozen=True)
+class Link(Update):
+    """The record exists, was found by other fields, and only its external id is to be set."""
 
 
 @dataclass(frozen=True)
@@ -69,138 +87,135 @@ class Unchanged:
 
 
 @dataclass(frozen=True)
-class Refused:
-    """The record cannot be written, and why."""
+class Waiting:
+    """The record names others that Precoro does not have, yet."""
+
+    references: tuple[Reference, ...]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """There is nothing to do, and why; `done` where that is what the record asked for."""
 
     reason: str
+    done: bool = False
+    row: Mapping[str, Any] = field(default_factory=dict)
 
 
-Plan = Create | Update | Unchanged | Refused
+@dataclass(frozen=True)
+class Refused:
+    """The record cannot be written, and why; `kind` is `data` or `conflict`."""
+
+    reason: str
+    kind: str = "data"
+    rows: tuple[Mapping[str, Any], ...] = ()
 
 
-def plan(resource: Resource, wanted: Wanted, rows: Sequence[Mapping[str, Any]]) -> Plan:
-    """What to do for a record, given all rows of Precoro that carry its external id."""
-    if wanted.external_id is None:
-        return Refused("it has no external id, so it could never be found again")
-    if len(rows) > 1:
-        ids = ", ".join(str(row.get("id")) for row in rows)
+Plan = Create | Update | Link | Unchanged | Waiting | Skipped | Refused
+
+
+def plan(route: Route, wanted: Wanted, found: Found) -> Plan:
+    """What to do for a record, given what Precoro has for it."""
+    resource = route.resource
+    problem = _problem(route, wanted)
+    if problem:
+        return Refused(problem)
+    if wanted.references:
+        return Waiting(tuple(wanted.references))
+    if len(found.rows) > 1:
+        return _ambiguous(wanted, found)
+    if not found.rows:
+        return _missing(route, wanted)
+    row = found.rows[0]
+    carried = row.get(EXTERNAL_ID)
+    if wanted.external_id and not is_empty(carried) and not same_id(carried, wanted.external_id):
         return Refused(
-            f"{len(rows)} records of Precoro carry this external id (ids {ids}): "
-            "leave it on one of them"
+            f"it was found by {found.by} (id {row.get('id')}), but that record is linked to "
+            f"{carried!r}: unlink it in Precoro, or mend the external id",
+            "conflict",
+            found.rows,
         )
+    if route.mode == "insert":
+        return Unchanged(row)
+    return _changed(route, resource, wanted, row)
+
+
+def _changed(route: Route, resource: Resource, wanted: Wanted, row: Mapping[str, Any]) -> Plan:
+    changes: dict[str, Change] = {}
+    if wanted.external_id and is_empty(row.get(EXTERNAL_ID)) and resource.patch is not None:
+        changes[EXTERNAL_ID] = Change(row.get(EXTERNAL_ID), wanted.external_id)
+    if route.mode != "link":
+        keys = form_keys(resource)
+        for name, value in wanted.values.items():
+            key, whole = keys[name], route.replaces(name)
+            if not key.updates or key.shown_as not in row:
+                continue
+            old = row[key.shown_as]
+            if not says(resource, key, old, value, whole=whole):
+                new = merged(key, old, value, whole=whole) if key.is_list else value
+                changes[key.key] = Change(old, new)
+    if not changes:
+        return Unchanged(row)
+    kind = Link if changes.keys() == {EXTERNAL_ID} else Update
+    return kind(row, changes, wanted.place)
+
+
+def _missing(route: Route, wanted: Wanted) -> Plan:
+    resource = route.resource
+    if wanted.precoro_id or wanted.idn:
+        named = f"id {wanted.precoro_id}" if wanted.precoro_id else f"idn {wanted.idn}"
+        return Refused(f"Precoro has no {resource.name} with {named}, or not for this key's user")
+    if resource.create is None:
+        how = "the API does not offer to create them" if resource.patch else "the API creates none"
+        return Refused(f"nothing in Precoro carries its external id, and {how}")
+    if route.mode in ("update", "link"):
+        return Skipped(f"Precoro does not have it, and the mode of the stream is {route.mode}")
     keys = form_keys(resource)
+    form = {
+        keys[name].key: merged(keys[name], [], value, whole=True) if keys[name].is_list else value
+        for name, value in wanted.values.items()
+        if keys[name].creates and not is_empty(value)
+    }
+    return Create(wanted.external_id, form, wanted.place)
+
+
+def _ambiguous(wanted: Wanted, found: Found) -> Refused:
+    ids = ", ".join(
+        f"{row.get('id')}" + (f" {row['name']!r}" if row.get("name") else "") for row in found.rows
+    )
+    if found.by == EXTERNAL_ID:
+        words = f"{len(found.rows)} records of Precoro carry this external id (ids {ids}): "
+        return Refused(f"{words}leave it on one of them", "conflict", found.rows)
+    words = f"{len(found.rows)} records of Precoro have its {found.by} (ids {ids}): "
+    return Refused(f"{words}set the externalId of the right one", "conflict", found.rows)
+
+
+def _problem(route: Route, wanted: Wanted) -> str | None:
+    """Why this record cannot be written, whatever Precoro has."""
+    if wanted.problems:
+        return "; ".join(wanted.problems)
+    if wanted.unknown and route.unknown_fields == "fail":
+        names = ", ".join(sorted(wanted.unknown))
+        return f"{route.resource.name} take no {names}, and unknown_fields is fail"
+    keys = form_keys(route.resource)
     for name, value in wanted.values.items():
-        problem = _problem(resource, keys[name], value)
+        problem = misfit(route.resource, keys[name], value)
         if problem:
-            return Refused(problem)
-    if not rows:
-        if resource.create is None:
-            return Refused("nothing in Precoro carries its external id, and the API creates none")
-        form = {keys[name].key: value for name, value in wanted.values.items()}
-        return Create(wanted.external_id, form)
-    row = rows[0]
-    changes = {}
-    for name, value in wanted.values.items():
-        key = keys[name]
-        if resource.update is None or key.shown_as not in row:
-            continue
-        old = row[key.shown_as]
-        if not _says(resource, key, old, value):
-            merged = _merged(key, old, value) if key.is_list else value
-            changes[key.key] = Change(old, merged)
-    return Update(row, changes) if changes else Unchanged(row)
+            return problem
+    if wanted.key is None and not _matchable(route, wanted):
+        return (
+            "it has no external id and nothing else to find it by, so it could never be found again"
+        )
+    return None
+
+
+def _matchable(route: Route, wanted: Wanted) -> bool:
+    return any(not is_empty(wanted.match.get(name)) for name in route.match_on)
 
 
 def unseen(resource: Resource, wanted: Wanted, row: Mapping[str, Any]) -> set[str]:
     """The wanted fields that this row does not show, so that they cannot be compared."""
     keys = form_keys(resource)
-    return {name for name in wanted.values if keys[name].shown_as not in row}
-
-
-def _problem(resource: Resource, key: FormKey, value: Any) -> str | None:
-    """Why this value cannot be sent, if it cannot."""
-    if key.is_reference:
-        if not str(value).strip().isdigit():
-            return f"{key.key} is {type(value).__name__}, not the id of a record"
-        return None
-    if key.is_list:
-        return None
-    known = resource.by_name.get(key.shown_as)
-    if known is None:
-        return None
-    try:
-        known.read(value)
-    except Misfit as misfit:
-        return f"{key.name}: {'its value does not fit' if known.private else misfit}"
-    return None
-
-
-def _says(resource: Resource, key: FormKey, old: Any, wanted: Any) -> bool:
-    """Whether the row says already what is wanted: the API's equality, not Python's."""
-    if key.is_reference:
-        return _reference(old) == str(wanted).strip()
-    if key.is_list:
-        return set(map(_item, wanted)) <= set(map(_item, _list(old)))
-    known = resource.by_name.get(key.shown_as)
-    kind = known.kind if known else Kind.TEXT
-    if known is None or kind is Kind.TEXT:
-        return _text(old) == _text(wanted)
-    try:
-        before, after = known.read(old), known.read(wanted)
-    except Misfit:
-        return False
-    if kind in (Kind.ARRAY, Kind.OBJECT):
-        return _contains(before, after)
-    return bool(before == after)
-
-
-def _text(value: Any) -> str:
-    return "" if value in (None, [], {}) else str(value).strip()
-
-
-def _list(value: Any) -> list[Any]:
-    inner = unwrap(value)
-    return inner if isinstance(inner, list) else [] if inner in (None, "", {}) else [inner]
-
-
-def _reference(value: Any) -> str:
-    inner = unwrap(value)
-    if isinstance(inner, dict):
-        inner = inner.get("id")
-    return "" if inner in (None, [], {}) else str(inner).strip()
-
-
-def _item(value: Any) -> str:
-    """A list's item as it is compared and sent: a scalar, or the id of what it refers to."""
-    if isinstance(value, dict):
-        inner = value.get("legalEntity")
-        value = inner if isinstance(inner, dict) else value
-    return _reference(value)
-
-
-def form_value(key: FormKey, shown: Any) -> Any:
-    """What a row shows of this key, as a form takes it."""
-    if key.is_reference:
-        return _reference(shown)
-    return [_item(value) for value in _list(shown)] if key.is_list else shown
-
-
-def _merged(key: FormKey, old: Any, wanted: Sequence[Any]) -> list[Any]:
-    """The union, the existing first: a list is replaced as a whole and must lose nothing."""
-    existing = [_item(value) for value in _list(old)] if key.replaced else []
-    return list(dict.fromkeys([*existing, *map(_item, wanted)]))
-
-
-def _contains(before: Any, after: Any) -> bool:
-    """Whether all that `after` says stands in `before`, whatever else is there."""
-    if isinstance(after, dict):
-        inside = unwrap(before)
-        return isinstance(inside, dict) and all(
-            _contains(inside.get(key), value) for key, value in after.items()
-        )
-    if isinstance(after, list):
-        many = _list(before)
-        return len(many) >= len(after) and all(
-            any(_contains(one, value) for one in many) for value in after
-        )
-    return _text(before) == _text(after)
+    return {
+        name for name in wanted.values if keys[name].updates and keys[name].shown_as not in row
+    }

@@ -1,97 +1,196 @@
-"""What a record asks of Precoro: its external id, and a value for each form key it speaks of."""
+"""What a record asks for: its key, and the values that the resource can take."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from precoro_api.fields import unwrap
+
+from target_precoro.form_keys import EXTERNAL_ID, form_keys, names_of, path_keys
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from precoro_api import Resource
-    from precoro_api.resource import Write
 
-__all__ = ["FormKey", "Wanted", "form_keys", "wanted_of"]
+    from target_precoro.routes import Route
 
-_EXTERNAL_ID = "externalId"
+__all__ = ["Reference", "Wanted", "wanted_of"]
+
 _OURS = frozenset({"id", "idn", "createDate", "updateDate"})
 
 
 @dataclass(frozen=True)
-class FormKey:
-    """One key of a write: its stem, and whether it takes a list or a reference.
+class Reference:
+    """A record that another one names, by `id`, `idn`, `externalId` or `name`."""
 
-    `name` is the stem (`currencies` of `currencies[]`, `supplier` of `supplier[id]`), `shown_as`
-    the field under which a record shows it, `replaced` whether the API replaces the whole list.
-    """
+    resource: str
+    by: str
+    value: str
 
-    name: str
-    key: str
-    shown_as: str
-    is_list: bool
-    is_reference: bool
-    replaced: bool
-
-
-def form_keys(resource: Resource) -> dict[str, FormKey]:
-    """The keys that this resource's writes take, by their stems; the external id is apart."""
-    found: dict[str, FormKey] = {}
-    for call in (resource.create, resource.update):
-        for key in call.keys if call else ():
-            stem, _, bracket = key.partition("[")
-            if stem != _EXTERNAL_ID:
-                found[stem] = FormKey(
-                    name=stem,
-                    key=key,
-                    shown_as=resource.shown_as.get(stem, stem),
-                    is_list=bracket == "]",
-                    is_reference=bracket == "id]",
-                    replaced=_replaces(resource.update, key),
-                )
-    return found
-
-
-def _replaces(update: Write | None, key: str) -> bool:
-    # One list is known to be replaced as a whole; no other list can be trusted to be merged.
-    return update is not None and (key in update.replaces or key.endswith("[]"))
+    def __str__(self) -> str:
+        """As a reason names it: `suppliers V-7`, `items with id 5`."""
+        return f"{self.resource} {'' if self.by == EXTERNAL_ID else f'with {self.by} '}{self.value}"
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A record, reduced to what can be asked for. `unknown` names what the resource cannot take."""
+    """A record, reduced to what can be asked for.
+
+    `precoro_id` and `idn` name an existing record of Precoro, where the record does. `values` are
+    by the stems of form keys, None where a field is to be cleared; in them a reference stands as a
+    `Reference` until it is resolved, then as an id. `place` holds the references of the path, `match` what it may
+    be found by. `unknown` names what the resource cannot take, `problems` what cannot be read.
+    """
 
     external_id: str | None
     values: Mapping[str, Any] = field(default_factory=dict)
+    place: Mapping[str, Any] = field(default_factory=dict)
+    match: Mapping[str, Any] = field(default_factory=dict)
+    precoro_id: str | None = None
+    idn: str | None = None
     unknown: frozenset[str] = frozenset()
+    problems: tuple[str, ...] = ()
+
+    @property
+    def references(self) -> list[Reference]:
+        """What is still to be resolved before it can be written."""
+        found = [each for each in (*self.place.values(), *self.values.values())]
+        lists = [item for each in found if isinstance(each, list) for item in each]
+        return [each for each in (*found, *lists) if isinstance(each, Reference)]
+
+    @property
+    def key(self) -> str | None:
+        """What people know the record by."""
+        return self.external_id or self.precoro_id or self.idn
 
 
-def wanted_of(resource: Resource, record: Mapping[str, Any], key_property: str) -> Wanted:
-    """What this record asks for.
+def wanted_of(route: Route, record: Mapping[str, Any]) -> Wanted:
+    """What this record asks for, by the rules of its stream.
 
-    A missing field and a null are left alone in Precoro. References come as `supplier[id]`, or
-    as `supplier` with an object or a bare id; the record's own `id` is its source's and is
-    never sent.
+    A missing field is left alone in Precoro; a null too, unless the rules clear it. The record's
+    own `id` is its source's, unless the rules say that it is Precoro's.
     """
-    keys = form_keys(resource)
-    values: dict[str, Any] = {}
-    unknown = set()
-    for name, value in record.items():
-        stem = name.partition("[")[0]
-        if name in (key_property, _EXTERNAL_ID) or name in _OURS or name.startswith("_sdc"):
-            continue
-        if stem not in keys:
-            unknown.add(name)
-            continue
-        if value is not None:
-            values[stem] = _plain(keys[stem], value)
-    given = record.get(key_property)
-    external_id = None if given is None else str(given).strip()
-    return Wanted(external_id or None, values, frozenset(unknown))
+    return _Reader(route).read(record)
 
 
-def _plain(key: FormKey, value: Any) -> Any:
-    if key.is_reference and isinstance(value, dict):
-        return value.get("id")
-    if key.is_list and not isinstance(value, (list, tuple)):
-        return [value]
-    return value
+class _Reader:
+    def __init__(self, route: Route) -> None:
+        self._route = route
+        self._resource = route.resource
+        self._values: dict[str, Any] = {}
+        self._place: dict[str, Any] = {}
+        self._unknown: set[str] = set()
+        self._problems: list[str] = []
+
+    def read(self, record: Mapping[str, Any]) -> Wanted:
+        route = self._route
+        given = {route.field_map.get(name, name): value for name, value in record.items()}
+        for name, value in route.defaults.items():
+            if given.get(name) in (None, ""):
+                given[name] = value
+        for name, value in given.items():
+            self._take(name, value)
+        return Wanted(
+            external_id=_text(given.get(route.key_property)),
+            values=self._values,
+            place=self._place,
+            match={name: given[name] for name in route.match_on if name in given},
+            precoro_id=_text(given.get(route.id_property)) if route.id_property else None,
+            idn=_text(given.get("idn")) if route.by_number else None,
+            unknown=frozenset(self._unknown),
+            problems=tuple(self._problems),
+        )
+
+    def _take(self, name: str, value: Any) -> None:
+        route = self._route
+        if name in (route.key_property, route.id_property, EXTERNAL_ID) or name.startswith("_sdc"):
+            return
+        target = route.names.get(name)
+        if target is None:
+            if name not in _OURS and name not in route.match_on:
+                self._unknown.add(name)
+            return
+        kind, stem, by = target
+        if kind == "place":
+            if value not in (None, ""):
+                self._refer(self._place, stem, by, value)
+            return
+        key = form_keys(self._resource)[stem]
+        if value is None:
+            if route.clears(stem):
+                self._values[stem] = [] if key.is_list else None
+            return
+        if key.is_reference:
+            self._refer(self._values, stem, by, value)
+        elif key.is_list:
+            items = list(value) if isinstance(value, (list, tuple)) else [value]
+            self._values[stem] = [self._item(key.refers, item) for item in items]
+        else:
+            self._values[stem] = value
+
+    def _refer(self, into: dict[str, Any], stem: str, by: str, value: Any) -> None:
+        resource = self._resource.refers.get(stem, stem)
+        reference = _reference(resource, by, value)
+        if reference is None:
+            self._problems.append(
+                f"{stem} names no record: give {stem}_external_id, or an object with id or "
+                f"externalId, not {type(value).__name__} {_short(value)}"
+            )
+        elif not isinstance(into.get(stem), Reference) or by != "name":
+            into[stem] = reference
+
+    def _item(self, refers: str | None, item: Any) -> Any:
+        if refers is None or not isinstance(item, dict):
+            return item
+        return _reference(refers, "any", item) or item
+
+
+def _reference(resource: str, by: str, value: Any) -> Reference | None:
+    inner = unwrap(value)
+    if isinstance(inner, dict):
+        for known in ("id", "idn", EXTERNAL_ID, "external_id", "name"):
+            text = _text(inner.get(known))
+            if text:
+                return Reference(resource, EXTERNAL_ID if known == "external_id" else known, text)
+        return None
+    text = _text(inner)
+    if not text or isinstance(inner, (list, bool)):
+        return None
+    if by == "any":
+        return Reference(resource, "id", text) if text.isdigit() else None
+    if by == "id":
+        whole = text.removesuffix(".0")  # some taps read every number as a float
+        return Reference(resource, "id", whole) if whole.isdigit() else None
+    return Reference(resource, by, text)
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, (dict, list, bool)):
+        return None
+    return str(value).strip() or None
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:39]}…"  # noqa: PLR2004 - enough to find it by
+
+
+def record_names(resource: Resource) -> dict[str, tuple[str, str, str]]:
+    """Names that records may use, each with (`value` or `place`, stem, what it gives)."""
+    found: dict[str, tuple[str, str, str]] = {}
+    for key in form_keys(resource).values():
+        if key.is_reference:
+            also = () if key.name == key.shown_as else (key.shown_as,)
+            stems = also if key.name == "id" else (key.name, *also)
+            for name, by in names_of(*stems).items():
+                found.setdefault(name, ("value", key.name, by))
+        else:
+            for name in (key.name, key.key, key.shown_as):
+                found[name] = ("value", key.name, "")
+    for path_key in path_keys(resource):
+        also = ("custom_field",) if path_key.stem == "field" else ()
+        for name, by in names_of(path_key.stem, *also).items():
+            found.setdefault(name, ("place", path_key.stem, by))
+    return found

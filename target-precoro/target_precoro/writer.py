@@ -7,8 +7,9 @@ id. Each way is tried as the settings say, judged by the answer, and remembered 
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from precoro_api import (
@@ -16,31 +17,39 @@ from precoro_api import (
     NotFound,
     OutcomeUnknown,
     QuotaSpent,
+    Reading,
     Rejected,
     TryLater,
     UnexpectedAnswer,
 )
+from precoro_api.fields import Misfit, read_moment
 
-from target_precoro.upsert import Unchanged, Update, form_value, plan
-from target_precoro.wanted import form_keys
+from target_precoro.equality import form_value, is_empty, same_id, says
+from target_precoro.form_keys import EXTERNAL_ID, form_keys
+from target_precoro.journal import Begun, Busy, Earlier, Intent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
+    from collections.abc import Mapping, Sequence
 
     from precoro_api import Client, Resource
     from precoro_api.profile import Profile
     from precoro_api.resource import Write
 
-    from target_precoro.upsert import Create
-    from target_precoro.wanted import Wanted
+    from target_precoro.journal import Journal
+    from target_precoro.upsert import Create, Update
 
-__all__ = ["Writer"]
+__all__ = ["MadeElsewhere", "Writer"]
 
 logger = logging.getLogger(__name__)
 
+Row = dict[str, Any]
+
 _MARGIN = timedelta(seconds=5)
 """How far before a lost POST its record is looked for; the server's clock has whole seconds."""
+
+
+class MadeElsewhere(Exception):
+    """Another process made this record, or is making it: look again."""
 
 
 @dataclass
@@ -53,151 +62,223 @@ class Learned:
 
 
 class Writer:
-    """Writes records of one resource. `update_method` is `auto`, `patch` or `put`."""
+    """Writes records of one resource. `update_method` is `auto`, `patch` or `put`.
+
+    `told_by` are the fields by which a record of a lost answer is known again.
+    """
 
     def __init__(
-        self, client: Client, resource: Resource, update_method: str, profile: Profile
+        self,
+        client: Client,
+        resource: Resource,
+        journal: Journal,
+        update_method: str,
+        profile: Profile,
+        told_by: Sequence[str] = (),
     ) -> None:
         self._client = client
+        self._told_by = tuple(told_by)
         self._resource = resource
+        self._journal = journal
         self._method = update_method
-        self._learned = Learned(
+        self.learned = Learned(
             profile.post_takes_external_id, profile.patch_takes_fields, profile.put_clears
         )
 
-    def create(self, wanted: Wanted, step: Create) -> dict[str, Any]:
-        """A new record, linked to its external id."""
+    # Creating
+
+    def create(self, key: str, step: Create, *, looked_at: float) -> tuple[Row, bool]:
+        """The new record, linked to its external id, and whether it was adopted, not made.
+
+        Before the POST the journal knows of it; an intent that an earlier process left open is
+        looked into first. Raises MadeElsewhere where the look at `looked_at` is out of date.
+        """
         resource = self._resource
         assert resource.create is not None  # noqa: S101 - a plan creates only what can be created
-        started = self._client.server_now
-        form = dict(step.form)
-        # Created and not linked, it would be created again: both requests, or none.
-        linking = self._learned.post_takes_external_id is not True
+        linking = bool(step.external_id) and self.learned.post_takes_external_id is not True
+        # Created and not linked, it would be looked for with effort: both requests, or none.
         self._client.quota.need(1 + linking, resource.name)
-        if self._learned.post_takes_external_id is not False:
-            form["externalId"] = step.external_id
+        begun = self._begin(key, step, looked_at)
+        began = datetime.fromtimestamp(begun.intent.began, timezone.utc)
+        row: Row | None = None
         try:
-            row = self._call(resource.create, form, step.external_id)
+            if begun.intent.look_for.get("again"):
+                row = self._find_created(key, step, began)
+            adopted = row is not None
+            row = row or self._post(key, step, began)
+            if step.external_id and not same_id(row.get(EXTERNAL_ID), step.external_id):
+                row = self._link_created(row, step)
+        except (OutcomeUnknown, BadCredentials, QuotaSpent, TryLater, UnexpectedAnswer):
+            self._journal.leave(begun)  # open: whoever comes next, this process too, looks first
+            raise
+        except BaseException:
+            self._journal.finish(begun, precoro_id=None if row is None else str(row.get("id")))
+            raise
+        self._journal.finish(begun, precoro_id=str(row.get("id")))
+        return row, adopted
+
+    def _begin(self, key: str, step: Create, looked_at: float) -> Begun:
+        intent = Intent(self._resource.name, key, self._client.quota.server_now(), {})
+        answer = self._journal.begin(intent, looked_at=looked_at)
+        if isinstance(answer, Earlier):
+            answer = self._journal.resume(answer)
+            if isinstance(answer, Begun):
+                again = Intent(
+                    answer.intent.resource, key, answer.intent.began, {"again": True}
+                )
+                return Begun(answer.number, again)
+        if isinstance(answer, Busy):
+            raise MadeElsewhere
+        assert isinstance(answer, Begun)  # noqa: S101 - the others are above
+        return answer
+
+    def _post(self, key: str, step: Create, began: datetime) -> Row:
+        resource = self._resource
+        assert resource.create is not None  # noqa: S101 - asked before
+        form = dict(step.form)
+        if step.external_id and self.learned.post_takes_external_id is not False:
+            form[EXTERNAL_ID] = step.external_id
+        try:
+            row = self._call(resource.create, form, key, step.place)
         except Rejected as refusal:
-            if "externalId" not in form or "externalId" not in refusal.said:
+            if EXTERNAL_ID not in form or EXTERNAL_ID not in refusal.said:
                 raise
-            self._learned.post_takes_external_id = False
-            del form["externalId"]
-            row = self._call(resource.create, form, step.external_id)
+            self.learned.post_takes_external_id = False
+            del form[EXTERNAL_ID]
+            row = self._call(resource.create, form, key, step.place)
         except OutcomeUnknown:
-            found = self._find_created(wanted, started)
+            found = self._find_created(key, step, began)
             # It is not there, so nothing happened, and it may be written once more.
-            row = found or self._call(resource.create, form, step.external_id)
+            row = found or self._call(resource.create, form, key, step.place)
         if "id" not in row:  # done, it says, but not what: unlinked, the next run would double it
-            row = self._find_created(wanted, started) or {}
+            row = self._find_created(key, step, began) or {}
         if "id" not in row:
             raise OutcomeUnknown(
                 "POST answered no id, and no such record is to be found",
                 resource=resource.name,
-                key=step.external_id,
+                key=key,
             )
-        linked = str(row.get("externalId") or "") == step.external_id
-        if "externalId" in form:
-            self._learned.post_takes_external_id = linked
-        if linked:
-            return row
+        if EXTERNAL_ID in form:
+            self.learned.post_takes_external_id = same_id(row.get(EXTERNAL_ID), step.external_id)
+        return row
+
+    def _link_created(self, row: Row, step: Create) -> Row:
+        if self._resource.patch is None:
+            return row  # the API cannot link it; it is found by its other fields
         try:
-            return self._link(row, step.external_id)
+            return self._link(row, str(step.external_id), step.place)
         except (BadCredentials, QuotaSpent, TryLater):
             logger.error(
-                "%s %s was created as id %s, but could not be linked: set its externalId in "
-                "Precoro before the next run, which would create it again.",
-                resource.name,
+                "%s %s was created as id %s, but is not linked yet; the next run looks for it and "
+                "links it.",
+                self._resource.name,
                 step.external_id,
                 row["id"],
             )
             raise
 
-    def update(self, wanted: Wanted, step: Update) -> dict[str, Any]:
+    # Changing
+
+    def update(self, key: str, step: Update) -> Row:
         """The record with its changes, and all else as it was."""
+        fields = {name: each for name, each in step.changes.items() if name != EXTERNAL_ID}
+        link = step.changes.get(EXTERNAL_ID)
+        row = dict(step.row)
+        if fields:
+            row = self._change(key, step, {name: each.new for name, each in fields.items()})
+        external_id = link.new if link else step.row.get(EXTERNAL_ID)
+        if not is_empty(external_id) and not same_id(row.get(EXTERNAL_ID), external_id):
+            row = self._link(row, str(external_id), step.place)
+        return row
+
+    def _change(self, key: str, step: Update, form: Mapping[str, Any]) -> Row:
+        resource = self._resource
+        if resource.update is None:
+            assert resource.patch is not None  # noqa: S101 - else no field could be changed
+            # These documents are known to take both in one PATCH.
+            both = {EXTERNAL_ID: step.row.get(EXTERNAL_ID), **step.form, **form}
+            both = {name: value for name, value in both.items() if value is not None or name in form}
+            return self._proven("PATCH", self._sure(resource.patch, both, key, step), key, form)
         if self._patches():
-            row = self._patch_fields(wanted, step)
+            row = self._patch_fields(key, step, form)
             if row is not None:
                 return row
-        resource, external_id = self._resource, str(wanted.external_id)
-        assert resource.update is not None  # noqa: S101 - a plan updates only what can be updated
-        form = self._whole(step) if self._learned.put_clears else step.form
-        row = self._sure(resource.update, form, wanted, step)
+        whole = {**self._whole(step), **form} if self.learned.put_clears else form
+        row = self._sure(resource.update, whole, key, step)
         if self._lost(step, row):
             # This PUT clears what it does not name: put it back, and name everything from now on.
-            self._learned.put_clears = True
-            row = self._sure(resource.update, self._whole(step), wanted, step)
-        if str(row.get("externalId") or "") != external_id:
-            row = self._link(row, external_id)
-        left = _left(resource, wanted, row)
+            self.learned.put_clears = True
+            row = self._sure(resource.update, {**self._whole(step), **form}, key, step)
+        return self._proven("PUT", row, key, form)
+
+    def _proven(self, method: str, row: Row, key: str, form: Mapping[str, Any]) -> Row:
+        left = self._left(form, row)
         if left:
             raise UnexpectedAnswer(
-                f"PUT was accepted, but the answer still shows the old {', '.join(left)}",
-                resource=resource.name,
-                key=external_id,
+                f"{method} was accepted, but the answer still shows the old {', '.join(left)}",
+                resource=self._resource.name,
+                key=key,
             )
         return row
 
     def _patches(self) -> bool:
         if self._resource.patch is None or self._method == "put":
             return False
-        return self._method == "patch" or self._learned.patch_takes_fields is not False
+        return self._method == "patch" or self.learned.patch_takes_fields is not False
 
-    def _patch_fields(self, wanted: Wanted, step: Update) -> dict[str, Any] | None:
+    def _patch_fields(self, key: str, step: Update, form: Mapping[str, Any]) -> Row | None:
         """The record after a PATCH of its fields, or None where the API takes none this way."""
         assert self._resource.patch is not None  # noqa: S101 - asked before
+        link = {EXTERNAL_ID: step.changes[EXTERNAL_ID].new} if EXTERNAL_ID in step.changes else {}
         try:
-            row = self._sure(self._resource.patch, step.form, wanted, step)
+            row = self._sure(self._resource.patch, {**form, **link}, key, step)
         except (Rejected, NotFound):
             # A refusal may be the record's fault or the method's; PUT tells which.
-            if self._method == "patch" or self._learned.patch_takes_fields:
+            if self._method == "patch" or self.learned.patch_takes_fields:
                 raise
             return None
-        self._learned.patch_takes_fields = not _left(self._resource, wanted, row)
-        if self._learned.patch_takes_fields:
+        self.learned.patch_takes_fields = not self._left(form, row)
+        if self.learned.patch_takes_fields:
             return row
         if self._method == "patch":
             raise UnexpectedAnswer(
                 "PATCH was accepted and changed nothing; set update_method to auto or put",
                 resource=self._resource.name,
-                key=wanted.external_id,
+                key=key,
             )
         return None
 
-    def _sure(
-        self, call: Write, form: Mapping[str, Any], wanted: Wanted, step: Update
-    ) -> dict[str, Any]:
+    def _sure(self, call: Write, form: Mapping[str, Any], key: str, step: Update) -> Row:
         """The whole record after a PUT or PATCH, read again where the answer does not show it."""
-        external_id = str(wanted.external_id)
         try:
-            answer = self._call(call, form, external_id, step.row)
+            answer = self._call(call, form, key, step.place, step.row)
         except OutcomeUnknown:
-            now = {**step.row, **self._reread(step.row, external_id)}
-            if not _left(self._resource, wanted, now):
+            now = {**step.row, **self._reread(step.row, key, step.place)}
+            if not self._left(form, now):
                 return now
             # It did not happen, or not yet; these are absolute values, so twice is once.
-            answer = self._call(call, form, external_id, step.row)
-        shown = {key.shown_as for key in form_keys(self._resource).values() if key.key in form}
+            answer = self._call(call, form, key, step.place, step.row)
+        shown = {each.shown_as for each in form_keys(self._resource).values() if each.key in form}
         if not shown <= answer.keys():
-            answer = self._reread(step.row, external_id)
+            answer = self._reread(step.row, key, step.place)
         return {**step.row, **answer}
 
-    def _link(self, row: Mapping[str, Any], external_id: str) -> dict[str, Any]:
+    def _link(self, row: Mapping[str, Any], external_id: str, place: Mapping[str, Any]) -> Row:
         resource = self._resource
         if resource.patch is None:
             raise UnexpectedAnswer(
                 "the API cannot link this record", resource=resource.name, key=external_id
             )
-        form = {"externalId": external_id}
+        form = {EXTERNAL_ID: external_id}
         try:
-            answer = self._call(resource.patch, form, external_id, row)
+            answer = self._call(resource.patch, form, external_id, place, row)
         except OutcomeUnknown:
-            answer = self._reread(row, external_id)
-            if str(answer.get("externalId") or "") != external_id:
-                answer = self._call(resource.patch, form, external_id, row)
-        if "externalId" not in answer:
-            answer = self._reread(row, external_id)
-        if str(answer.get("externalId") or "") != external_id:
+            answer = self._reread(row, external_id, place)
+            if not same_id(answer.get(EXTERNAL_ID), external_id):
+                answer = self._call(resource.patch, form, external_id, place, row)
+        if EXTERNAL_ID not in answer:
+            answer = self._reread(row, external_id, place)
+        if not same_id(answer.get(EXTERNAL_ID), external_id):
             raise UnexpectedAnswer(
                 "the external id was accepted, but the record does not carry it",
                 resource=resource.name,
@@ -205,72 +286,112 @@ class Writer:
             )
         return {**row, **answer}
 
-    def _reread(self, row: Mapping[str, Any], external_id: str) -> dict[str, Any]:
+    # Looking
+
+    def _reread(self, row: Mapping[str, Any], key: str, place: Mapping[str, Any]) -> Row:
         resource = self._resource
         if resource.detail is not None:
             return self._client.detail(resource, row[resource.addressed_by])
-        for other in self._client.records(resource):
+        for other in self._rows(place):
             if other.get("id") == row["id"]:
                 return other
         raise UnexpectedAnswer(
-            "the record is gone from its list", resource=resource.name, key=external_id
+            "the record is gone from its list", resource=resource.name, key=key
         )
 
-    def _find_created(self, wanted: Wanted, started: datetime | None) -> dict[str, Any] | None:
+    def _rows(self, place: Mapping[str, Any], since: datetime | None = None) -> list[Row]:
+        if self._resource.embedding is not None:
+            return self._client.options(self._resource, place["field_id"])
+        return list(Reading(self._client, self._resource, since).rows())
+
+    def _find_created(self, key: str, step: Create, began: datetime) -> Row | None:
         """The record of a POST whose answer was lost, if it is there."""
-        resource = self._resource
-        since = started - _MARGIN if started is not None and resource.modified_since else None
-        recent = self._client.records(resource, since=since)
-        matches = [row for row in recent if self._is_it(wanted, row)]
+        since = began - _MARGIN
+        rows = self._rows(step.place, since if self._resource.modified_since else None)
+        matches = [row for row in rows if self._is_it(step, row, since)]
         if len(matches) > 1:
             ids = ", ".join(str(row.get("id")) for row in matches)
             raise OutcomeUnknown(
                 f"the answer to POST was lost, and several records look like it (ids {ids})",
-                resource=resource.name,
-                key=wanted.external_id,
+                resource=self._resource.name,
+                key=key,
             )
         return matches[0] if matches else None
 
-    def _is_it(self, wanted: Wanted, row: Mapping[str, Any]) -> bool:
-        carried = str(row.get("externalId") or "")
-        if carried:
-            return carried == wanted.external_id
-        return isinstance(plan(self._resource, wanted, [row]), Unchanged)
+    def _is_it(self, step: Create, row: Mapping[str, Any], since: datetime) -> bool:
+        carried = row.get(EXTERNAL_ID)
+        if not is_empty(carried):
+            return same_id(carried, step.external_id)
+        if _before(row.get("createDate"), since):
+            return False
+        names = {name: step.form[name] for name in self._told_by if name in step.form}
+        return not self._left(names or step.form, row)
+
+    # One call
 
     def _call(
         self,
         call: Write,
         form: Mapping[str, Any],
-        external_id: str,
+        key: str,
+        place: Mapping[str, Any],
         row: Mapping[str, Any] | None = None,
-    ) -> dict[str, Any]:
-        key = self._resource.addressed_by
-        path = {key: row[key]} if row is not None else None
-        return self._client.write(self._resource, call, form, path=path, record_key=external_id)
+    ) -> Row:
+        path = {name: _part(name, place, row) for name in re.findall(r"{(\w+)}", call.path)}
+        body = _nested(form) if call.json else form
+        return self._client.write(self._resource, call, body, path=path or None, record_key=key)
+
+    def _left(self, form: Mapping[str, Any], row: Mapping[str, Any]) -> list[str]:
+        """The sent fields that this row does not say yet."""
+        return [
+            key.name
+            for key in form_keys(self._resource).values()
+            if key.key in form
+            and key.shown_as in row
+            and not says(self._resource, key, row[key.shown_as], form[key.key])
+        ]
 
     def _lost(self, step: Update, row: Mapping[str, Any]) -> list[str]:
         """Writable values that the record had, that no one changed, and that are gone."""
-        empty: tuple[Any, ...] = (None, "", [], {})
         return [
             key.name
             for key in form_keys(self._resource).values()
             if key.key not in step.changes
             and key.shown_as in row
-            and step.row.get(key.shown_as) not in empty
-            and row[key.shown_as] in empty
+            and not is_empty(step.row.get(key.shown_as))
+            and is_empty(row[key.shown_as])
         ]
 
     def _whole(self, step: Update) -> dict[str, Any]:
-        """Every writable value of the record, with the changes in it."""
-        form = {}
-        for key in form_keys(self._resource).values():
-            value = step.row.get(key.shown_as)
-            if value not in (None, "", [], {}):
-                form[key.key] = form_value(key, value)
-        return {**form, **step.form}
+        """Every writable value of the record."""
+        return {
+            key.key: form_value(key, step.row[key.shown_as])
+            for key in form_keys(self._resource).values()
+            if key.updates and not is_empty(step.row.get(key.shown_as))
+        }
 
 
-def _left(resource: Resource, wanted: Wanted, row: Mapping[str, Any]) -> list[str]:
-    """The wanted fields that this row does not say yet."""
-    rest = plan(resource, wanted, [row])
-    return list(rest.changes) if isinstance(rest, Update) else []
+def _before(created: Any, moment: datetime) -> bool:
+    """Whether a date of creation lies before that; False where there is none."""
+    try:
+        read = read_moment(created)
+    except Misfit:
+        return False
+    return read is not None and datetime.fromisoformat(read) < moment
+
+
+def _part(name: str, place: Mapping[str, Any], row: Mapping[str, Any] | None) -> Any:
+    """What fills one part of a path: of the place, or of the record itself."""
+    if name in place:
+        return place[name]
+    assert row is not None  # noqa: S101 - only an existing record's path has its own key
+    return row["idn" if name == "idn" else "id"]
+
+
+def _nested(form: Mapping[str, Any]) -> dict[str, Any]:
+    """A form as JSON has it: `warehouse[id]` is an object, a reference under `id` is bare."""
+    body: dict[str, Any] = {}
+    for name, value in form.items():
+        stem, _, bracket = name.partition("[")
+        body[stem] = {"id": value} if bracket == "id]" else value
+    return body

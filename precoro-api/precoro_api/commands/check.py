@@ -17,8 +17,9 @@ from precoro_api.commands.shown import (
     sentences,
     table,
 )
+from precoro_api.connection import settings_from
 from precoro_api.resources import RESOURCES
-from precoro_api.settings import REGIONS, settings_from
+from precoro_api.settings import REGIONS
 
 if TYPE_CHECKING:
     from precoro_api.client import Client

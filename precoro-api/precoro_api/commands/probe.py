@@ -17,8 +17,8 @@ from precoro_api.commands.shown import (
     format_option,
     sentences,
 )
+from precoro_api.connection import settings_from
 from precoro_api.probe import probe, probe_writes
-from precoro_api.settings import settings_from
 
 if TYPE_CHECKING:
     from precoro_api.probe import Report

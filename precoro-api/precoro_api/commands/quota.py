@@ -18,7 +18,7 @@ from precoro_api.commands.shown import (
     sentences,
     table,
 )
-from precoro_api.settings import settings_from
+from precoro_api.connection import settings_from
 
 __all__ = ["quota"]
 

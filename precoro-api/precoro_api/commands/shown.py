@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
+from precoro_api.connection import client_from
 from precoro_api.errors import BadCredentials, PrecoroError, SettingsError
-from precoro_api.settings import client_from
 
 if TYPE_CHECKING:
     from precoro_api.client import Client

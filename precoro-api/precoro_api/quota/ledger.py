@@ -7,6 +7,7 @@ SQLite serves one machine; Redis or PostgreSQL, which a team already runs, serve
 from __future__ import annotations
 
 import json
+import random
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +32,14 @@ class LedgerError(SettingsError):
 
 
 class Ledger(Protocol):
-    """Values under keys, changed together."""
+    """Values under keys, changed together.
+
+    In its `folder`, if it has one, processes of this machine that share it show that they live.
+    """
+
+    @property
+    def folder(self) -> Path | None:
+        """A place for files, not made yet; None where nobody shares the ledger."""
 
     def transact(self, keys: Sequence[str], work: Work[T], now: float) -> T:
         """Apply `work` to the values of these keys as if nobody else were there; its result."""
@@ -45,6 +53,8 @@ class Ledger(Protocol):
 
 class MemoryLedger:
     """For one process: forgotten at its end."""
+
+    folder = None
 
     def __init__(self) -> None:
         self._values: dict[str, tuple[Any, float]] = {}
@@ -89,8 +99,9 @@ class SqliteLedger:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.folder: Path | None = path.with_name(f"{path.name}.d")
         self._lock = threading.Lock()
-        self._calls = 0
+        self._calls = random.randrange(_PRUNE_EVERY)  # noqa: S311 - runs may be short
         self._db: sqlite3.Connection | None = None
 
     def _opened(self) -> sqlite3.Connection:
@@ -160,18 +171,21 @@ class SqliteLedger:
                 self._db = None
 
 
-def open_ledger(where: str) -> Ledger:
-    """The ledger at a path or URL; `memory` for none. Raises LedgerError."""
+def open_ledger(where: str, folder: Path | None = None) -> Ledger:
+    """The ledger at a path or URL; `memory` for none. Raises LedgerError.
+
+    `folder` is that of a ledger which is no file.
+    """
     if where == "memory":
         return MemoryLedger()
     if where.startswith(("redis://", "rediss://", "unix://")):
         from precoro_api.quota.redis_ledger import RedisLedger  # noqa: PLC0415 - optional
 
-        return RedisLedger(where)
+        return RedisLedger(where, folder)
     if where.startswith(("postgresql://", "postgres://")):
         from precoro_api.quota.postgres_ledger import PostgresLedger  # noqa: PLC0415 - optional
 
-        return PostgresLedger(where)
+        return PostgresLedger(where, folder)
     return SqliteLedger(Path(where).expanduser())
 
 

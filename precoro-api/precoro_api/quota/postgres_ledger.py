@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,6 +11,7 @@ from precoro_api.quota.ledger import LedgerError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from precoro_api.quota.ledger import Work
 
@@ -23,7 +25,8 @@ _PRUNE_EVERY = 256
 class PostgresLedger:
     """Values in the table `precoro_quota`; changes under an advisory lock of the transaction."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, folder: Path | None = None) -> None:
+        self.folder = folder
         try:
             import psycopg  # noqa: PLC0415 - only for those who keep their budget there
         except ImportError:
@@ -32,7 +35,7 @@ class PostgresLedger:
             ) from None
         self._errors = psycopg.Error
         self._lock = threading.Lock()
-        self._calls = 0
+        self._calls = random.randrange(_PRUNE_EVERY)  # noqa: S311 - runs may be short
         try:
             self._db = psycopg.connect(url, autocommit=True, connect_timeout=30)
             with self._db.transaction():

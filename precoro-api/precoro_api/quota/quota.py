@@ -5,74 +5,45 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
-import os
+import math
 import random
 import threading
 import time
-from collections import deque
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from precoro_api.clock import moment_text
 from precoro_api.errors import QuotaSpent
+from precoro_api.quota.account import Account
 from precoro_api.quota.ledger import MemoryLedger
-from precoro_api.quota.windows import (
-    LENGTHS,
-    Book,
-    Grant,
-    Limits,
-    Refusal,
-    Window,
-    decide,
-    tell,
-)
+from precoro_api.quota.policy import Policy
+from precoro_api.quota.report import report_of
+from precoro_api.quota.server_clock import ServerClock
+from precoro_api.quota.windows import Limits, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from datetime import datetime
 
     from precoro_api.clock import Clock
     from precoro_api.limits import Limit
-    from precoro_api.quota.ledger import Change, Ledger
+    from precoro_api.quota.leases import Lease, Turn
+    from precoro_api.quota.ledger import Ledger
 
-__all__ = ["Policy", "Quota", "token_digest"]
+__all__ = ["Quota", "token_digest"]
 
 logger = logging.getLogger(__name__)
 
-_DAY = 86400.0
-_ORDINARY = frozenset({"minute", "identical", "priority"})
-"""Waits for these are the pace itself, however long they are."""
-_PACE = 75.0
-"""So are shorter waits than this one; longer ones mean that a budget is spent."""
 _MANY_REFUSALS = 5
 _LONGEST_SLOWDOWN = 32.0
 _JITTER = 2.0
-_TEMPORARY_FAILURE = 75
-"""The exit code that tells a scheduler to try later (EX_TEMPFAIL)."""
-_HOLD_UP = 0.25
-"""Seconds that a busy machine may hold a request up on its way."""
-_UNSURE = 2.0
-"""How wrong this machine's clock may be, in seconds, until the server's is known."""
+_LOOK_AGAIN = 1.0
+"""Seconds after which it is worth looking anew for processes that were killed."""
 
 
 def token_digest(token: str) -> str:
     """A name for a token that does not give it away."""
     return hmac.new(b"precoro-quota", token.encode(), hashlib.sha256).hexdigest()[:32]
-
-
-@dataclass(frozen=True)
-class Policy:
-    """What to do when a budget is spent, and how much of it this run may use.
-
-    `when_spent` is `stop`, `fail` or `wait`, the last up to `max_wait` seconds. Processes of higher
-    `priority` go first.
-    """
-
-    when_spent: str = "stop"
-    max_wait: float = 3600.0
-    max_requests: int | None = None
-    priority: int = 0
 
 
 class Quota:
@@ -94,17 +65,14 @@ class Quota:
         process: str = "",
     ) -> None:
         self._clock = clock
-        self._ledger = ledger or MemoryLedger()
+        self._server = ServerClock(clock)
+        self._account = Account(ledger or MemoryLedger(), name, process)
         self.limits = limits or Limits()
         self.policy = policy or Policy()
-        self._name = name
-        self._process = process
-        self._who = f"{process}:{os.getpid()}:{random.getrandbits(32):x}"
         self._lock = threading.Lock()
         self._local = threading.local()
-        self._offset: tuple[float, float] | None = None
-        self._latencies: deque[float] = deque(maxlen=200)
         self._refusals = 0
+        self._looked_at = -math.inf
         self.sent = 0
         self.waited = 0.0
 
@@ -112,43 +80,24 @@ class Quota:
 
     def server_now(self) -> float:
         """The server's clock, in seconds since the epoch, as far as it is known."""
-        low, high = self._offset or (0.0, 0.0)
-        return self._clock.now() + (low + high) / 2
-
-    def _bounds(self) -> tuple[float, float]:
-        """The earliest moment that it may be on the server, and how much later it may arrive."""
-        local = self._clock.now()
-        low, high = self._offset or (-_UNSURE, _UNSURE)
-        travel = max(self._latencies, default=0.5) + _HOLD_UP
-        return local + low, (high - low) + travel
+        return self._server.now()
 
     @property
     def latency(self) -> float:
         """The usual time from a request to its answer, in seconds; 0 while unknown."""
-        known = sorted(self._latencies)
-        return known[len(known) // 2] if known else 0.0
+        return self._server.latency
 
     def answered(self, sent_at: float, date: datetime | None) -> None:
         """Learn from an answer: how long it took, and what the server's clock said."""
-        now = self._clock.now()
-        with self._lock:
-            self._latencies.append(max(now - sent_at, 0.0))
-            if date is None:
-                return
-            # `Date` is cut to seconds, and was written between sending and receiving.
-            low, high = date.timestamp() - now, date.timestamp() + 1.0 - sent_at
-            if self._offset is not None:
-                narrow = max(low, self._offset[0]), min(high, self._offset[1])
-                # Bounds that exclude each other mean that a clock was set: begin anew.
-                low, high = narrow if narrow[0] <= narrow[1] else (low, high)
-            self._offset = (low, high)
+        self._server.answered(sent_at, date)
 
     # Asking for a turn
 
     def acquire(self, identity: str, resource: str) -> float:
         """Return when the request may leave, and count it; the moment, by the local clock.
 
-        Raises QuotaSpent where the wait is longer than the policy allows.
+        Raises QuotaSpent where the wait is longer than the policy allows. From its return on the
+        turn counts as used, whatever becomes of the request; before, a kill leaves it to others.
         """
         before, after = getattr(self._local, "line", (None, None))
         self._local.line = (None, None)  # a second turn, for a retry, stands in no line
@@ -157,13 +106,16 @@ class Quota:
         try:
             self._count_own(resource)
             try:
-                return self._wait_for_turn(identity, resource)
+                lease, turn = self._wait_for_turn(identity, resource)
             except BaseException:
                 self._count_own(resource, -1)
                 raise
         finally:
             if after is not None:
                 after.set()
+        moment = self._clock.now()
+        lease.use(turn)
+        return moment
 
     def need(self, many: int, resource: str) -> None:
         """Raise QuotaSpent unless the hour, the day and this run have that many requests left.
@@ -209,21 +161,37 @@ class Quota:
             self._local.line, self._local.given_up = (None, None), None
             after.set()
 
-    def _wait_for_turn(self, identity: str, resource: str) -> float:
+    def _wait_for_turn(self, identity: str, resource: str) -> tuple[Lease, Turn]:
         self._slow_down(resource)
-        hashed = hashlib.sha256(identity.encode()).hexdigest()[:32]
+        lease = self._account.lease()
+        if self._looked_at == -math.inf:
+            self._take_back(at_once=True)
         began = self._clock.now()
         said = False
-        counted: tuple[float, float] | None = None
+        turn: Turn | None = None
         while True:
-            verdict, now, spread = self._ask(hashed, resource, counted)
-            if isinstance(verdict, Grant):
-                if not self._held_up(now, spread):
+            now, spread = self._server.bounds()
+            verdict = self._account.ask(
+                _hashed(identity),
+                resource,
+                lease,
+                limits=self.limits,
+                priority=self.policy.priority,
+                now=now,
+                spread=spread,
+                before=turn,
+            )
+            if not isinstance(verdict, Refusal):
+                turn = verdict
+                if not self._server.is_late(now, spread):
                     break
-                counted = (now, now + spread)
                 continue
             wait = verdict.until - now
-            self._check_patience(verdict, wait, self._clock.now() - began, resource)
+            patient = self.policy.is_patient(verdict.why, wait, self._clock.now() - began)
+            if self._take_back(at_once=not patient):
+                continue
+            if not patient:
+                raise self.spent(resource, verdict.why, f"after {moment_text(verdict.until)}")
             if wait > 5 and not said:  # noqa: PLR2004 - shorter waits are the ordinary pace
                 said = True
                 logger.info(
@@ -235,7 +203,15 @@ class Quota:
             self._sleep(max(wait, 0.01), resource)
         with self._lock:
             self.waited += self._clock.now() - began
-        return self._clock.now()
+        return lease, turn
+
+    def _take_back(self, *, at_once: bool) -> int:
+        """How many turns there were of processes that were killed before they used them."""
+        now = self._clock.now()
+        if not at_once and 0 <= now - self._looked_at < _LOOK_AGAIN:
+            return 0
+        self._looked_at = now
+        return self._account.take_back(self._server.bounds()[0])
 
     def _sleep(self, seconds: float, resource: str) -> None:
         """Sleep, in steps of about half a real second, so that it can be given up."""
@@ -252,99 +228,20 @@ class Quota:
             seconds -= step
             step *= 0.5 / max(time.monotonic() - began, 0.001)  # the clock may run faster
 
-    def _held_up(self, asked: float, spread: float) -> bool:
-        """Whether this process was held up so long that its request may now come a minute later.
-
-        Then it must ask again, for the window in which it will arrive.
-        """
-        low, _ = self._bounds()
-        minute = LENGTHS["minute"]
-        return (low + spread) // minute != (asked + spread) // minute
-
-    def _ask(
-        self, identity: str, resource: str, counted: tuple[float, float] | None
-    ) -> tuple[Grant | Refusal, float, float]:
-        """The verdict, the moment on the server that it was given for, and how unsure that is."""
-        low, spread = self._bounds()
-        day = f"{self._name}:use:{int(low // _DAY)}"
-        book_key, identity_key = f"{self._name}:book", f"{self._name}:id:{identity}"
-
-        def work(stored: Mapping[str, Any]) -> tuple[Change, Grant | Refusal]:
-            book = Book.from_json(stored[book_key])
-            identical = stored[identity_key] or []
-            verdict = decide(
-                book,
-                self.limits,
-                now=low,
-                spread=spread,
-                identical=identical[:-1] if counted else identical,
-                who=self._who,
-                priority=self.policy.priority,
-                counted=counted,
-            )
-            changes: dict[str, tuple[Any, float]] = {}
-            if verdict.book != book:
-                changes[book_key] = (verdict.book.to_json(), low + 2 * _DAY)
-            if isinstance(verdict, Grant):
-                changes[identity_key] = (list(verdict.identical), low + 3700.0)
-                use = dict(stored[day] or {})
-                label = f"{self._process}/{resource}"
-                use[label] = use.get(label, 0) + (counted is None)
-                changes[day] = (use, low + 2 * _DAY)
-            return changes, verdict
-
-        return self._ledger.transact((book_key, identity_key, day), work, low), low, spread
-
-    def _check_patience(self, verdict: Refusal, wait: float, waited: float, resource: str) -> None:
-        if wait <= _PACE or verdict.why in _ORDINARY:
-            return
-        if self.policy.when_spent == "wait" and waited + wait <= self.policy.max_wait:
-            return
-        raise self.spent(resource, verdict.why, f"after {moment_text(verdict.until)}")
-
     def spent(self, resource: str, limiter: str, resets_at: str) -> QuotaSpent:
         """The error that ends a run as its policy wants it."""
-        return QuotaSpent(
-            f"the budget of this token is spent ({limiter})",
-            resource=resource,
-            resets_at=resets_at,
-            limiter=limiter,
-            exit_code=0 if self.policy.when_spent == "stop" else _TEMPORARY_FAILURE,
-        )
+        return self.policy.spent(resource, limiter, resets_at)
 
     # What answers teach
 
     def told(self, limit: Limit, identity: str) -> None:
         """Obey a 429: nothing of that limiter leaves before it opens, in any process."""
-        low, _ = self._bounds()
+        now, _ = self._server.bounds()
         opens_at = self.server_now() + limit.wait
-        key = f"{self._name}:book"
         if "duplicate" in limit.limiter.lower():
-            self._hold(identity, opens_at, low)
-            return
-
-        def work(stored: Mapping[str, Any]) -> tuple[Change, None]:
-            book = tell(
-                Book.from_json(stored[key]),
-                self.limits,
-                limiter=limit.limiter,
-                opens_at=opens_at,
-                now=low,
-            )
-            return {key: (book.to_json(), max(low, opens_at) + 2 * _DAY)}, None
-
-        self._ledger.transact((key,), work, low)
-
-    def _hold(self, identity: str, opens_at: float, now: float) -> None:
-        """Let the identical request wait until then, and no other."""
-        hashed = hashlib.sha256(identity.encode()).hexdigest()[:32]
-        key = f"{self._name}:id:{hashed}"
-
-        def work(stored: Mapping[str, Any]) -> tuple[Change, None]:
-            moments = [moment for moment in stored[key] or () if moment < opens_at - 60.5]
-            return {key: ([*moments, opens_at - 60.5], opens_at + 3700.0)}, None
-
-        self._ledger.transact((key,), work, now)
+            self._account.hold(_hashed(identity), opens_at, now)
+        else:
+            self._account.shut(limit.limiter, self.limits, opens_at, now)
 
     def refused(self) -> None:
         """A record was rejected: many in a row slow the pace, as Precoro blocks for them."""
@@ -372,46 +269,25 @@ class Quota:
 
     def remember(self, what: str, value: Any, seconds: float) -> None:
         """Keep an answer beside the budget, so that the next process need not ask again."""
-        now = self._clock.now()
-        key = f"{self._name}:{what}"
-        expires = now + seconds
-        self._ledger.transact(
-            (key,), lambda _: ({key: ({"until": expires, "value": value}, expires)}, None), now
-        )
+        self._account.remember(what, value, self._clock.now(), seconds)
 
     def recall(self, what: str) -> Any:
         """What was kept under that name, or None once its time is over."""
-        kept = self._ledger.keys(f"{self._name}:{what}").get(f"{self._name}:{what}")
-        return kept["value"] if kept and kept["until"] > self._clock.now() else None
-
-    def close(self) -> None:
-        """Let go of the ledger."""
-        self._ledger.close()
-
-    # Looking at it
+        return self._account.recall(what, self._clock.now())
 
     def report(self) -> dict[str, Any]:
         """What is used and left of each window and when it ends, and who used the day.
 
-        `windows` by kind: limit, used, left, resets_at; `blocked` limiters by the moment when they
-        open; `use` of the day by process and resource. Moments are epoch seconds.
+        As `report_of` has it, once turns are taken back from processes that were killed.
         """
+        self._take_back(at_once=True)
         now = self.server_now()
-        stored = self._ledger.keys(f"{self._name}:book")
-        book = Book.from_json(next(iter(stored.values()), None))
-        windows = {}
-        for kind, length in LENGTHS.items():
-            window = book.windows.get(kind, Window()).at(now, length)
-            limit = self.limits.of(kind)
-            windows[kind] = {
-                "limit": limit,
-                "used": window.used,
-                "left": None if limit is None else max(0, limit - window.used),
-                "resets_at": window.start + length,
-            }
-        day = self._ledger.keys(f"{self._name}:use:{int(now // _DAY)}")
-        return {
-            "windows": windows,
-            "blocked": {name: until for name, until in book.blocks.items() if until > now},
-            "use": dict(next(iter(day.values()), {})),
-        }
+        return report_of(self._account.book(), self.limits, self._account.use(now), now)
+
+    def close(self) -> None:
+        """Let go of the ledger."""
+        self._account.close(self._server.bounds()[0])
+
+
+def _hashed(identity: str) -> str:
+    return hashlib.sha256(identity.encode()).hexdigest()[:32]

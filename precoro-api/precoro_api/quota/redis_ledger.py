@@ -10,6 +10,7 @@ from precoro_api.quota.ledger import LedgerError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from precoro_api.quota.ledger import Work
 
@@ -22,7 +23,8 @@ _PREFIX = "precoro:"
 class RedisLedger:
     """Values as Redis strings with a time to live; changes by optimistic transactions."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, folder: Path | None = None) -> None:
+        self.folder = folder
         try:
             import redis  # noqa: PLC0415 - only for those who keep their budget there
         except ImportError:

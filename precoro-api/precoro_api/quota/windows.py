@@ -9,19 +9,35 @@ before a window ends is counted in both windows.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-__all__ = ["LENGTHS", "Book", "Grant", "Limits", "Refusal", "Window", "decide", "tell"]
+__all__ = [
+    "IDENTICAL_PAUSE",
+    "LENGTHS",
+    "Book",
+    "Counted",
+    "Grant",
+    "Limits",
+    "Refusal",
+    "Window",
+    "decide",
+    "refund",
+    "tell",
+]
 
 LENGTHS: dict[str, float] = {"minute": 60.0, "hour": 3600.0, "day": 86400.0}
 _BACKWARDS = 120.0
 """A clock this far behind the book was set back; the book's windows are then of no use."""
-_IDENTICAL_PAUSE = 60.5
+IDENTICAL_PAUSE = 60.5
 """Seconds between the latest arrival of a request and the earliest of the identical next one."""
+
+Counted = Mapping[str, Sequence[float]]
+"""Where one request is counted: the starts of windows by kind, of the next one too if it may be.
+
+Times would not do: a clock that is a little behind counts in a window that has not begun by it.
+"""
 
 
 @dataclass(frozen=True)
@@ -98,10 +114,11 @@ class Book:
 
 @dataclass(frozen=True)
 class Grant:
-    """The request may leave; the book with it counted, and the moments of its identity."""
+    """The request may leave; the book with it counted, where, and the moments of its identity."""
 
     book: Book
     identical: tuple[float, ...]
+    counted: Counted
 
 
 @dataclass(frozen=True)
@@ -126,15 +143,16 @@ def decide(
     identical: Sequence[float] = (),
     who: str = "",
     priority: int = 0,
-    counted: tuple[float, float] | None = None,
+    counted: Counted | None = None,
 ) -> Grant | Refusal:
     """Count a request that leaves now, or say how long it must wait.
 
     It arrives within `spread` seconds; `identical` holds when the same one did in the last hour.
     A process of lower `priority` lets those of higher priority go first when budget is short.
-    `counted` is the time for which this very request was counted before, if it was held up: it
-    counts again only in windows that it did not count in.
+    `counted` is where this very request was counted before, if it was held up: there it does not
+    count again.
     """
+    counted = counted or {}
     windows = {kind: book.windows.get(kind, Window()).at(now, LENGTHS[kind]) for kind in LENGTHS}
     waiting = {w: v for w, v in book.waiting.items() if v[1] > now and w != who}
     blocks = {limiter: until for limiter, until in book.blocks.items() if until > now}
@@ -147,27 +165,29 @@ def decide(
         if who and why != "priority":
             waiting = {**waiting, who: (priority, until + 2.0)}
         return Refusal(until, why, replace(book, waiting=waiting))
-    after = {}
+    after, where = {}, {}
     for kind, window in windows.items():
-        here, there = _counts(window, LENGTHS[kind], counted)
-        both = now + spread >= window.start + LENGTHS[kind]
+        known, end = counted.get(kind, ()), window.start + LENGTHS[kind]
+        starts = (window.start, end) if now + spread >= end else (window.start,)
+        new = [start for start in starts if start not in known]
+        where[kind] = [*known, *new]
         after[kind] = replace(
-            window,
-            used=window.used + (not here),
-            carried=window.carried + (both and not there),
+            window, used=window.used + (window.start in new), carried=window.carried + (end in new)
         )
-    return Grant(replace(book, windows=after), (*recent, now + spread))
+    return Grant(replace(book, windows=after), (*recent, now + spread), where)
 
 
-def _counts(
-    window: Window, length: float, counted: tuple[float, float] | None
-) -> tuple[bool, bool]:
-    """Whether a request that was counted for that time is in this window, and in the next."""
-    if counted is None:
-        return False, False
-    first, last = counted
-    end = window.start + length
-    return first < end and last >= window.start, last >= end
+def refund(book: Book, counted: Counted) -> Book:
+    """The book without a request that is counted there and never left."""
+    windows = {}
+    for kind, window in book.windows.items():
+        starts, end = counted.get(kind, ()), window.start + LENGTHS[kind]
+        windows[kind] = replace(
+            window,
+            used=max(0, window.used - (window.start in starts)),
+            carried=max(0, window.carried - (end in starts)),
+        )
+    return replace(book, windows=windows)
 
 
 def _obstacles(
@@ -176,22 +196,21 @@ def _obstacles(
     now: float,
     spread: float,
     identical: tuple[float, ...],
-    counted: tuple[float, float] | None,
+    counted: Counted,
 ) -> list[tuple[float, str]]:
     found = [(until, limiter) for limiter, until in book.blocks.items()]
     for kind, window in book.windows.items():
         limit = limits.of(kind)
         if limit is None:
             continue
-        end = window.start + LENGTHS[kind]
-        here, there = _counts(window, LENGTHS[kind], counted)
-        late = now + spread >= end and window.carried >= limit and not there
-        if (window.used >= limit and not here) or late:
+        known, end = counted.get(kind, ()), window.start + LENGTHS[kind]
+        late = now + spread >= end and window.carried >= limit and end not in known
+        if (window.used >= limit and window.start not in known) or late:
             found.append((end, kind))
     if limits.identical_minute is not None and identical:
         nth = identical[-limits.identical_minute :]
         if len(nth) == limits.identical_minute:
-            found.append((nth[0] + _IDENTICAL_PAUSE, "identical"))
+            found.append((nth[0] + IDENTICAL_PAUSE, "identical"))
     if limits.identical_hour is not None and len(identical) >= limits.identical_hour:
         first = identical[-limits.identical_hour]
         found.append((first + LENGTHS["hour"] + 1.0, "identical in an hour"))
@@ -213,7 +232,9 @@ def tell(book: Book, limits: Limits, *, limiter: str, opens_at: float, now: floa
         anchor = 0.0 if aligned else opens_at % length
         start = (round(opens_at / length) * length if aligned else opens_at) - length
         if start <= now:
-            windows[kind] = Window(start, limit or 0, 0, anchor)
+            running = windows.get(kind, Window())
+            carried = running.carried if running.start == start else 0
+            windows[kind] = Window(start, limit or 0, carried, anchor)
     blocks = {**book.blocks, limiter.lower(): max(opens_at, book.blocks.get(limiter.lower(), 0.0))}
     return replace(book, windows=windows, blocks=blocks)
 

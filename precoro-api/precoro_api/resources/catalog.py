@@ -60,6 +60,7 @@ ITEMS = Resource(
     create=Write("/items", ("doc", "prod"), keys=_ITEMS_KEYS),
     update=Write("/items/{id}", ("doc", "prod"), method="PUT", keys=_ITEMS_KEYS),
     patch=Write("/items/{id}", ("doc", "prod"), method="PATCH", keys=("externalId",)),
+    refers={"category": "categories", "supplier": "suppliers"},
 )
 
 UNITS = Resource(

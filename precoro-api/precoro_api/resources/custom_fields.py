@@ -60,6 +60,7 @@ ITEM_CUSTOM_FIELD_OPTIONS = Resource(
         Write("/itemcustomfields/options/depend_remove", ("3rd:sdk",), method="PATCH"),
     ),
     parent="item_custom_fields",
+    refers={"field": "item_custom_fields", "parent": "item_custom_field_options"},
     embedding=ITEM_CUSTOM_FIELDS.detail,
 )
 
@@ -98,6 +99,7 @@ DOCUMENT_CUSTOM_FIELD_OPTIONS = Resource(
         Write("/documentcustomfields/options/depend_remove", ("3rd:sdk",), method="PATCH"),
     ),
     parent="document_custom_fields",
+    refers={"field": "document_custom_fields", "parent": "document_custom_field_options"},
     embedding=DOCUMENT_CUSTOM_FIELDS.detail,
 )
 
@@ -122,5 +124,6 @@ SUPPLIER_CUSTOM_FIELD_OPTIONS = Resource(
         keys=_KEYS[:4],
     ),
     parent="supplier_custom_fields",
+    refers={"field": "supplier_custom_fields", "parent": "supplier_custom_field_options"},
     embedding=SUPPLIER_CUSTOM_FIELDS.detail,
 )

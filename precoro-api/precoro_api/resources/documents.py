@@ -266,6 +266,7 @@ RECEIPTS = Resource(
         keys=("requiredDate", "warehouse", "note", "dataDocumentCustomFields"),
         json=True,
     ),
+    refers={"warehouse": "warehouses", "purchase_order": "purchase_orders"},
     patch=Write(
         "/receipts/{idn}", ("guess",), method="PATCH", keys=("externalId", "externalIntegrationLog")
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from precoro_api.enums import WebhookType
 from precoro_api.fields import flag, integer, moment, number, object_, text
-from precoro_api.resource import IDENTIFIER, Endpoint, Resource, Write
+from precoro_api.resource import IDENTIFIER, Endpoint, Filter, Resource, Write
 from precoro_api.resources.vocabulary import EXTERNAL_IDS, modified_since
 
 PAYMENTS = Resource(
@@ -24,6 +24,7 @@ PAYMENTS = Resource(
     addressed_by="idn",
     number="idn",
     filters=(modified_since("3rd:sdk"),),
+    window=Filter("createDate[left_date]", "string DD.MM.YYYY", ("guess",)),
     external_id=True,
     create=Write(
         "/payments",
@@ -31,6 +32,7 @@ PAYMENTS = Resource(
         keys=("invoice[id]", "sumPaid", "logicType", "payDate", "externalId"),
     ),
     patch=Write("/payments/{idn}", ("doc", "prod"), method="PATCH", keys=("externalId",)),
+    refers={"invoice": "invoices"},
     actions=(Endpoint("/payments/{idn}/cancel", ("3rd:sdk",), "POST"),),
 )
 
@@ -131,5 +133,13 @@ CONTRACTS = Resource(
     ),
     list=Endpoint("/contracts", ("3rd:sdk",)),
     detail=Endpoint("/contracts/{id}", ("3rd:sdk",)),
-    create=Write("/contract", ("3rd:sdk",), json=True),
+    # The supplier stands under a plain `id` there.
+    create=Write(
+        "/contract",
+        ("3rd:sdk",),
+        guessed=("number", "id", "createDate", "beginDate", "endDate", "prolongation", "note"),
+        json=True,
+    ),
+    shown_as={"id": "supplier"},
+    refers={"id": "suppliers"},
 )

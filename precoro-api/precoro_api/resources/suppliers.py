@@ -127,14 +127,24 @@ SUPPLIERS = Resource(
         ("doc", "prod"),
         method="PUT",
         keys=_SUPPLIERS_KEYS,
+        guessed=("enable",),
         replaces=("currencies[]",),
     ),
     patch=Write("/suppliers/{id}", ("doc", "prod"), method="PATCH", keys=("externalId",)),
-    other_writes=(Write("/suppliers/{id}/customfields", ("3rd:sdk",), method="PATCH"),),
+    other_writes=(
+        Write(
+            "/suppliers/{id}/customfields",
+            ("3rd:sdk",),
+            method="PATCH",
+            guessed=("dataSupplierCustomFields[]",),
+            json=True,
+        ),
+    ),
     actions=(
         Endpoint("/suppliers/{id}/approve", ("3rd:sdk",), "POST"),
         Endpoint("/suppliers/{id}/reject", ("3rd:sdk",), "POST"),
     ),
     shown_as={"supplierLegalEntityIds": "supplierLegalEntities"},
+    refers={"supplierLegalEntityIds": "legal_entities"},
     webhook=WebhookType.SUPPLIER,
 )

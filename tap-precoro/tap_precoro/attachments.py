@@ -1,0 +1,97 @@
+"""Files of documents: what is known of them, and the files themselves where a folder is set."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from precoro_api import BY_NAME
+from precoro_api.fields import Field, Kind, unwrap
+from precoro_api.settings import Setting
+from typing_extensions import override
+
+from tap_precoro.files import FileRef, Folder
+from tap_precoro.streams import PrecoroStream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from precoro_api import Resource
+
+    from tap_precoro.tap import TapPrecoro
+
+__all__ = ["ATTACHMENTS_PATH", "ATTACHMENT_MAX_MB", "AttachmentStream"]
+
+ATTACHMENTS_PATH = Setting(
+    "attachments_path",
+    "string",
+    "Attachments path",
+    "A folder, or any URL that fsspec knows (`s3://…`), for the files of the documents read; each "
+    "file costs one request, once. Without it the stream `attachments` holds what is known of them.",
+)
+ATTACHMENT_MAX_MB = Setting(
+    "attachment_max_mb",
+    "integer",
+    "Largest attachment",
+    "Megabytes above which a file is left out, with a warning.",
+    default=100,
+)
+_MB = 1_000_000
+
+
+class AttachmentStream(PrecoroStream):
+    """The files of the documents whose details are read; their streams hand them in."""
+
+    selected_by_default = False  # without details there is nothing to hand in
+
+    def __init__(self, tap: TapPrecoro) -> None:
+        resource = BY_NAME["attachments"]
+        ours = (
+            Field("documentType", Kind.TEXT),
+            Field("documentId", Kind.INTEGER),
+            Field("documentIdn", Kind.TEXT),
+            Field("path", Kind.TEXT),
+        )
+        super().__init__(tap, resource, name=resource.name, fields=(*resource.fields, *ours))
+        self._seen: set[int] = set()
+
+    @cached_property
+    def folder(self) -> Folder | None:
+        """Where the files go, if anywhere."""
+        url = self.config.get(ATTACHMENTS_PATH.name)
+        if not url:
+            return None
+        most = self.config.get(ATTACHMENT_MAX_MB.name) or ATTACHMENT_MAX_MB.default
+        return Folder(url, self.client, most=most * _MB)
+
+    def emit(self, resource: Resource, idn: str, document: Mapping[str, Any]) -> None:
+        """Write what a document's detail says of its files, and fetch those that are not there."""
+        entries = unwrap(document.get("attachments"))
+        for entry in entries if isinstance(entries, list) else ():
+            row = entry if isinstance(entry, dict) else {"id": entry}
+            of = {
+                "documentType": resource.name,
+                "documentId": document.get("id"),
+                "documentIdn": idn,
+            }
+            record = self.read({**row, **of})
+            if record["id"] is None or record["id"] in self._seen:
+                continue
+            self._seen.add(record["id"])
+            if self.folder is not None:
+                file = FileRef(record["id"], record["name"], record["size"], resource.name, idn)
+                record["path"] = self.folder.fetch(file)
+            self.write(record)
+
+    @override
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Nothing by itself; files that failed in earlier runs are tried again first."""
+        if not self.precoro.fetching and not self.testing:
+            self.logger.warning(
+                "attachments come with the details of documents: select some of them too, such "
+                "as invoices_details."
+            )
+        if self.folder is not None:
+            for _ in self.folder.retry_failed():
+                pass
+        return iter(())

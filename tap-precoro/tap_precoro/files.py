@@ -1,0 +1,337 @@
+"""Files of documents, in a folder anywhere: each is fetched once, and lies there whole.
+
+`<folder>/<document>/<idn>/<id>-<name>`; what could not be had stands in `<folder>/failed.jsonl`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import posixpath
+import unicodedata
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from precoro_api import (
+    BY_NAME,
+    BadCredentials,
+    NotAllowed,
+    NotFound,
+    PrecoroError,
+    QuotaSpent,
+    SettingsError,
+    TryLater,
+)
+from precoro_api.download import TooLarge
+
+from tap_precoro.storage import Storage, library_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from precoro_api import Client
+
+__all__ = ["FileRef", "Folder", "path_in_folder", "safe_name"]
+
+logger = logging.getLogger(__name__)
+
+_ATTACHMENTS = BY_NAME["attachments"]
+_FAILED = "failed.jsonl"
+_PART = ".part"
+_LONGEST_NAME = 120
+_LONGEST_ENDING = 20
+_FORBIDDEN = frozenset('<>:"|?*[]{}\\/')
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_JOINERS = frozenset("\u200c\u200d")  # which some scripts cannot be read without
+_DEVICES = frozenset(
+    {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"}
+    | {f"{port}{number}" for port in ("COM", "LPT") for number in "0123456789¹²³"}
+)
+_ENOUGH = 3
+"""Failures in a row that are no fault of the file's, or tries of one that is gone."""
+_LONGEST_REASON = 200
+
+
+@dataclass(frozen=True)
+class FileRef:
+    """A file as a document names it: by its id, and with a name and a size where it tells them."""
+
+    id: int
+    name: str | None
+    size: int | None
+    document: str
+    idn: str
+
+
+def safe_name(name: str | None) -> str:
+    """A name that every file system takes as one part of a path, at most 120 bytes long.
+
+    What means something to a file system or a shell, or is not seen, becomes `_`; the ending is
+    kept. A safe name stays as it is.
+    """
+    text = unicodedata.normalize("NFC", name or "")
+    text = "".join("_" if _is_unsafe(each) else each for each in text)
+    text = " ".join(text.split()).lstrip(" .-").rstrip(" .") or "unnamed"
+    if text.partition(".")[0].rstrip().upper() in _DEVICES:
+        text = f"_{text}"
+    if len(text.encode()) <= _LONGEST_NAME:
+        return text
+    stem, dot, ending = text.rpartition(".")
+    if dot and len(ending.encode()) < _LONGEST_ENDING:
+        return f"{_cut(stem, _LONGEST_NAME - len(ending.encode()) - 1)}.{ending}"
+    return _cut(text, _LONGEST_NAME).rstrip(" .")
+
+
+def _is_unsafe(character: str) -> bool:
+    unseen = unicodedata.category(character) in _UNSEEN and character not in _JOINERS
+    return unseen or character in _FORBIDDEN
+
+
+def _cut(text: str, most: int) -> str:
+    return text.encode()[:most].decode(errors="ignore")
+
+
+def path_in_folder(file: FileRef) -> str:
+    """Where a file lies in the folder; two files never share a path, as ids differ."""
+    name = f"{int(file.id)}-{safe_name(file.name)}"
+    return posixpath.join(safe_name(file.document), safe_name(file.idn), name)
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """A file that could not be had: why, its least size if it was too large, how often gone."""
+
+    file: FileRef
+    reason: str
+    least: int = 0
+    gone: int = 0
+
+    @property
+    def line(self) -> str:
+        """The failure as JSON, without anything secret."""
+        known = {**asdict(self.file), "reason": self.reason, "least": self.least, "gone": self.gone}
+        return json.dumps(known)
+
+    @classmethod
+    def read(cls, line: bytes) -> _Failure | None:
+        """A failure that was kept; None where the line is none."""
+        try:
+            known = json.loads(line)
+            name, size = known["name"], known["size"]
+            file = FileRef(
+                id=int(known["id"]),
+                name=None if name is None else str(name),
+                size=None if size is None else int(size),
+                document=str(known["document"]),
+                idn=str(known["idn"]),
+            )
+            least, gone = int(known.get("least", 0)), int(known.get("gone", 0))
+            return cls(file, str(known["reason"]), least, gone)
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+            return None
+
+
+def _key(file: FileRef) -> tuple[str, str, int]:
+    return file.document, file.idn, file.id
+
+
+class Folder:
+    """Where files go: a local path, or any address that fsspec and its plugins know.
+
+    Files of more than `most` bytes are left out. Raises SettingsError if it cannot be used.
+    """
+
+    def __init__(self, url: str, client: Client, *, most: int) -> None:
+        if not url.strip():
+            raise SettingsError("attachments_path is empty: name a folder, or leave it out.")
+        self._client = client
+        self._most = most
+        self._secrets = [text for text in (urlsplit(url).password, urlsplit(url).username) if text]
+        self._failures: dict[tuple[str, str, int], _Failure] = {}
+        self._tried: set[tuple[str, str, int]] = set()
+        self._in_a_row = ("", 0)
+        self._stopped = ""
+        self._sizes_tell = True
+        self.noted = True
+        """Whether all that failed is on record: until then no bookmark may pass its document."""
+        try:
+            with library_errors():
+                self._storage = Storage(url)
+                self._storage.write(_FAILED + _PART, b"")
+                self._storage.remove(_FAILED + _PART)
+                self._load()
+        except (OSError, ValueError, ImportError, NotImplementedError) as problem:
+            raise SettingsError(
+                f"attachments_path cannot be used: {self._words(problem)}. Name a folder that "
+                "can be written to; one elsewhere may need a plugin of fsspec, such as s3fs."
+            ) from None
+
+    def path_of(self, file: FileRef) -> str:
+        """Where a file goes."""
+        return self._storage.shown(path_in_folder(file))
+
+    def fetch(self, file: FileRef) -> str | None:
+        """Where the file lies now; None if it could not be had, which is said and noted.
+
+        Raises QuotaSpent and BadCredentials, after which nothing else can be had either.
+        """
+        path = self._attempt(file)
+        kind, many = self._in_a_row
+        if kind and many >= _ENOUGH and not self._stopped:
+            self._stopped = kind
+            whose = "attachments_path took" if kind == "storage" else "Precoro gave"
+            advice = "Make room in it or mend its rights. " if kind == "storage" else ""
+            logger.warning(
+                "%s none of %d files in a row: no more are fetched in this run. %sThe next run "
+                "goes on with them.",
+                whose,
+                many,
+                advice,
+            )
+        return path
+
+    def retry_failed(self) -> Iterator[tuple[FileRef, str | None]]:
+        """Try the files that failed in earlier runs; each with where it lies now, or None.
+
+        Those that failed again go to the end of the list, so that none is in the way for ever.
+        """
+        for failure in tuple(self._failures.values()):
+            if self._stopped:
+                return
+            if failure.gone >= _ENOUGH:
+                continue
+            yield failure.file, self._attempt(failure.file)
+            if self._in_a_row[1] >= _ENOUGH:
+                logger.warning(
+                    "%d files that failed before fail again: the rest is left for the next run.",
+                    self._in_a_row[1],
+                )
+                self._in_a_row = ("", 0)
+                return
+
+    def _attempt(self, file: FileRef) -> str | None:
+        key = _key(file)
+        try:
+            with library_errors():
+                path = self._existing(file)
+                if path is None and key in self._tried:
+                    return None
+                if path is None and self._stopped:
+                    if key not in self._failures:
+                        self._note(_Failure(file, "not tried: too many failed before it"))
+                    return None
+                path = path or self._download(file)
+        except (QuotaSpent, BadCredentials):
+            raise
+        except (PrecoroError, OSError) as problem:
+            self._fail(file, problem)
+            return None
+        if self._failures.pop(key, None):
+            self._save()
+        return self._storage.shown(path)
+
+    def _existing(self, file: FileRef) -> str | None:
+        """Where the file lies already, by whatever name it had when it was fetched."""
+        folder, own = posixpath.split(path_in_folder(file))
+        for name, size in self._storage.files_in(folder):
+            whole = name == own or not name.endswith(_PART)
+            if not name.startswith(f"{int(file.id)}-") or not whole:
+                continue
+            if not self._sizes_tell or size is None or file.size in (None, size):
+                return posixpath.join(folder, name)
+        return None
+
+    def _download(self, file: FileRef) -> str:
+        before = self._failures.get(_key(file))
+        size = max((file.size or 0) if self._sizes_tell else 0, before.least if before else 0)
+        if size > self._most:
+            did = f"the file has {size} bytes, and {self._most} are wanted at most"
+            raise TooLarge(did, resource=_ATTACHMENTS.name, key=str(file.id), size=size)
+        part = path_in_folder(file) + _PART
+        try:
+            arrived = self._client.download(
+                _ATTACHMENTS,
+                file.id,
+                partial(self._storage.writing, part),
+                most=self._most,
+                name=file.name,
+            )
+            path = path_in_folder(file if file.name else replace(file, name=arrived.name))
+            self._storage.move(part, path)
+        except BaseException:
+            with suppress(Exception):
+                self._storage.remove(part)
+            raise
+        self._in_a_row = ("", 0)
+        if self._sizes_tell and file.size not in (None, arrived.size):
+            # It is whole: so what Precoro tells is not its bytes, and must not be asked for again.
+            self._sizes_tell = False
+            logger.info("The sizes that Precoro tells are not those of the files: not compared.")
+        return path
+
+    def _fail(self, file: FileRef, problem: Exception) -> None:
+        """Say it and note it; count what may be no fault of the file's."""
+        of_storage = isinstance(problem, OSError)
+        reason = f"attachments_path: {self._words(problem)}" if of_storage else str(problem)
+        kind, least = "storage" if of_storage else "", 0
+        if isinstance(problem, TooLarge):
+            reason, least = f"{reason} See attachment_max_mb.", problem.size
+        if isinstance(problem, TryLater | NotAllowed):
+            kind = "source"
+        before = self._failures.get(_key(file))
+        gone = (before.gone if before else 0) + 1 if isinstance(problem, NotFound) else 0
+        if not self._stopped:
+            logger.warning(
+                "%s %s: file %s could not be had, and is %s: %s",
+                file.document,
+                file.idn,
+                file.id,
+                "tried again in the next run" if gone < _ENOUGH else "not tried again by itself",
+                reason,
+            )
+            last, many = self._in_a_row
+            self._in_a_row = (kind, (many if kind == last else 0) + 1) if kind else ("", 0)
+        self._tried.add(_key(file))
+        self._note(_Failure(file, reason, least, gone))
+
+    def _note(self, failure: _Failure) -> None:
+        self._failures.pop(_key(failure.file), None)  # what failed last is tried last
+        self._failures[_key(failure.file)] = failure
+        self._save()
+
+    def _load(self) -> None:
+        for number, line in enumerate(self._storage.read(_FAILED).split(b"\n"), start=1):
+            failure = _Failure.read(line) if line.strip() else None
+            if failure is not None:
+                self._failures[_key(failure.file)] = failure
+            elif line.strip():
+                logger.warning("attachments_path: line %d of %s is left out.", number, _FAILED)
+
+    def _save(self) -> None:
+        lines = "".join(f"{each.line}\n" for each in self._failures.values())
+        try:
+            with library_errors():
+                if self._stopped == "storage":
+                    self.noted = False
+                elif lines:
+                    self._storage.write(_FAILED + _PART, lines.encode())
+                    self._storage.move(_FAILED + _PART, _FAILED)
+                    self.noted = True
+                else:
+                    self._storage.remove(_FAILED)
+                    self.noted = True
+        except OSError as problem:
+            self.noted = False
+            logger.warning(
+                "attachments_path: %s cannot be written: %s", _FAILED, self._words(problem)
+            )
+
+    def _words(self, problem: Exception) -> str:
+        """What a file system says, in one line, without what an address may hold of secrets."""
+        said = (isinstance(problem, OSError) and problem.strerror) or str(problem)
+        for secret in self._secrets:
+            said = said.replace(secret, "***")
+        return " ".join(said.split())[:_LONGEST_REASON].rstrip(".") or type(problem).__name__

@@ -1,0 +1,77 @@
+"""What one pass over a document's list saw, for the streams that fetch from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from precoro_api.fields import Misfit, read_moment
+
+from tap_precoro.resume import Listed, digest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from precoro_api import Resource
+
+__all__ = ["Listing", "Reader"]
+
+
+class Reader(Protocol):
+    """A stream that fetches from the list."""
+
+    def since(self) -> datetime | None:
+        """Where it needs the list to begin; None for the very first row."""
+
+
+@dataclass
+class Listing:
+    """The rows of one list that this run read; `asked_at` once it was read whole."""
+
+    resource: Resource
+    readers: tuple[Reader, ...] = ()
+    asked_at: datetime | None = None
+    whole: bool = False
+    _rows: dict[Any, Listed] = field(default_factory=dict)
+
+    def earliest(self, *more: datetime | None) -> datetime | None:
+        """The earliest beginning that anyone needs; None is the very first row."""
+        beginnings = [*more, *(reader.since() for reader in self.readers)]
+        known = [moment for moment in beginnings if moment is not None]
+        return min(known) if known and len(known) == len(beginnings) else None
+
+    def note(self, row: Mapping[str, Any]) -> None:
+        """Remember a listed row, the newest reading of each."""
+        idn = row.get(self.resource.addressed_by)
+        if idn in (None, ""):
+            return
+        try:
+            changed = read_moment(row.get(str(self.resource.replication_key))) or ""
+        except Misfit:
+            changed = ""
+        listed = Listed(changed, str(idn), digest_of(row))
+        self._rows[row.get(self.resource.primary_key)] = listed
+
+    def complete(self, asked_at: datetime | None) -> None:
+        """The list was read whole."""
+        self.asked_at, self.whole = asked_at, True
+
+    @property
+    def begun(self) -> bool:
+        """Whether any row was seen."""
+        return bool(self._rows)
+
+    @property
+    def documents(self) -> Iterable[Listed]:
+        """Each document once: the children of a split invoice share their parent's idn."""
+        together: dict[str, Listed] = {}
+        for listed in self._rows.values():
+            other = together.get(listed.idn)
+            together[listed.idn] = listed if other is None else _joined(other, listed)
+        return together.values()
+
+
+def _joined(one: Listed, other: Listed) -> Listed:
+    digest = digest_of({"rows": sorted((one.digest, other.digest))})
+    return Listed(max(one.changed, other.changed), one.idn, digest)

@@ -1,0 +1,120 @@
+"""Streams of lists: since the bookmark where the API can tell changes, else all."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+from precoro_api import Confidence
+from precoro_api.encoding import filter_day
+from precoro_api.settings import Setting
+from typing_extensions import override
+
+from tap_precoro.streams import PrecoroStream, utc_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from precoro_api import Resource
+
+    from tap_precoro.tap import TapPrecoro
+    from tap_precoro.values import ValueStream
+
+__all__ = ["PAYMENTS_WINDOW", "ListStream"]
+
+PAYMENTS_WINDOW = Setting(
+    "payments_window_days",
+    "integer",
+    "Window of payments",
+    "Payments have no update date and are read whole each time; with this, once they were read "
+    "whole, only those that were created in the last so many days.",
+)
+_HOLDERS = ("dataDocumentCustomFields", "dataProductCustomFields", "dataSupplierCustomFields")
+
+
+class ListStream(PrecoroStream):
+    """The rows of a list, each page one request."""
+
+    STATE_MSG_FREQUENCY = sys.maxsize  # a list is resumed from its bookmark, which moves at its end
+
+    def __init__(self, tap: TapPrecoro, resource: Resource) -> None:
+        columns = (*resource.fields, *resource.general_fields)
+        super().__init__(
+            tap,
+            resource,
+            name=resource.name,
+            fields=(field for field in columns if field.name != resource.lines),
+            replication_key=resource.replication_key if resource.modified_since else None,
+            holder=_holder(resource),
+        )
+        self.custom_fields = _holder(resource)
+        self.values: ValueStream | None = None
+        # Not what is only a guess, nor what another stream holds already.
+        self.selected_by_default = (
+            resource.confidence > Confidence.GUESS and resource.alias_of is None
+        )
+
+    @override
+    def rows(self) -> Iterator[dict[str, Any]]:
+        if self.resource.name in self.precoro.parents:
+            known = self.precoro.parents[self.resource.name]
+            self.keys.look(self.client.quota, known)
+            yield from map(self.read, known)
+            return
+        since = self.since()
+        listing = self.precoro.listing(self.resource)
+        reach = listing.earliest(since) if listing else since
+        due = utc_text(since) if reach != since else ""
+        newest = ""
+        for rows, asked_at in self._pages(reach):
+            for row in rows:
+                if listing:
+                    listing.note(row)
+                record = self.read(row)
+                changed = record.get(str(self.replication_key)) or ""
+                newest = max(newest, changed)
+                if not changed or changed >= due:
+                    yield record
+                    if self.values is not None and self.values.selected:
+                        self.values.emit(record, row)
+        if listing:
+            listing.complete(asked_at)
+        if self.replication_key:
+            self.reached(newest, asked_at)
+
+    def _pages(
+        self, since: datetime | None
+    ) -> Iterator[tuple[tuple[Mapping[str, Any], ...], datetime | None]]:
+        """Rows page by page, until the list is read whole, and when its first page was read."""
+        window = self._window()
+        reading = self.precoro.reading(self.resource, since, [*window.items()])
+        for number, page in enumerate(reading.pages(), start=1):
+            self.keys.look(self.client.quota, page.rows)
+            self.precoro.progress.at(self.name, "page", number, page.total_pages)
+            self.precoro.check_filter(self.resource, page.rows)
+            yield page.rows, reading.asked_at
+        if self._days is not None and reading.asked_at is not None:
+            self.stream_state["read_whole"] = True
+            self.state_manager.is_flushed = False
+
+    # Payments, which have no date of change
+
+    @property
+    def _days(self) -> int | None:
+        days: int | None = self.config.get(PAYMENTS_WINDOW.name)
+        return days if self.resource.window else None
+
+    def _window(self) -> dict[str, str]:
+        """The filter for the last days, once everything before them was read."""
+        if self.resource.window is None or self._days is None:
+            return {}
+        if not self.stream_state.get("read_whole"):
+            return {}
+        now = datetime.fromtimestamp(self.client.quota.server_now(), timezone.utc)
+        return {self.resource.window.name: filter_day(now - timedelta(days=self._days))}
+
+
+def _holder(resource: Resource) -> str | None:
+    """The field that holds a row's custom values, if it has them."""
+    return next((name for name in _HOLDERS if name in resource.by_name), None)

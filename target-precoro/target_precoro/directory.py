@@ -1,0 +1,299 @@
+"""What Precoro has of one resource, as far as this run has looked; and where references lead."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from precoro_api import BY_NAME, LOOKUP_LIMIT, NotFound, Reading
+
+from target_precoro.equality import is_empty, reference_id
+from target_precoro.form_keys import EXTERNAL_ID, form_keys
+from target_precoro.upsert import Found
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from precoro_api import Client, Resource
+
+    from target_precoro.routes import Route
+    from target_precoro.wanted import Reference, Wanted
+
+__all__ = ["Directories", "Directory", "folded"]
+
+Row = dict[str, Any]
+
+_MOST_IDS = 200_000
+_SIZE_KEPT = 30 * 86400.0
+
+
+def folded(value: Any) -> str:
+    """A text as it is matched: case and spaces do not count."""
+    return " ".join(str(value).split()).casefold()
+
+
+def _indexed(name: str, value: Any) -> str:
+    return str(value).strip() if name == EXTERNAL_ID else folded(value)
+
+
+class Directory:
+    """The records of one resource, below one place of it where it has places.
+
+    Rows of look-ups are kept until the next; of a list that was read whole, what may be compared.
+    """
+
+    def __init__(self, client: Client, resource: Resource, place: Mapping[str, Any]) -> None:
+        self.resource = resource
+        self.place = dict(place)
+        self._client = client
+        self._lock = threading.RLock()
+        self._found: dict[str, list[Row]] = {}
+        self._ids: dict[str, Any] = {}
+        self._absent: set[str] = set()
+        self._rows: dict[str, Row] | None = None
+        self._indexes: dict[str, dict[str, list[Row]]] = {}
+        self._kept = {resource.primary_key, "idn", EXTERNAL_ID, "name", "parent", "enable", "status"}
+        self._kept |= {key.shown_as for key in form_keys(resource).values()}
+        self._kept |= set(resource.business_keys)
+
+    # Looking
+
+    def prepare(self, asked: Sequence[tuple[Route, Wanted]]) -> None:
+        """Know what `find` will be asked for, so that it asks Precoro for nothing in common."""
+        external_ids = [wanted.external_id for _, wanted in asked if wanted.external_id]
+        match = any(route.match_on for route, _ in asked)
+        self.look_up(external_ids, match=match)
+        if any(self._needs_list(route, wanted) for route, wanted in asked):
+            self.read_all()
+
+    def _needs_list(self, route: Route, wanted: Wanted) -> bool:
+        if wanted.precoro_id or wanted.idn:
+            by = "id" if wanted.precoro_id else "idn"
+            resource = self.resource
+            asked = resource.detail is not None and resource.addressed_by == by
+            return not asked and resource.filter(by) is None
+        if wanted.external_id and self.with_external_id(wanted.external_id):
+            return False
+        return any(not is_empty(wanted.match.get(name)) for name in route.match_on)
+
+    def forget(self) -> None:
+        """Look at Precoro anew, because something else is writing there."""
+        with self._lock:
+            self._found, self._ids, self._rows = {}, {}, None
+            self._absent.clear()
+            self._indexes.clear()
+
+    def look_up(self, external_ids: Iterable[str], *, match: bool = False) -> None:
+        """Know the rows that carry these ids, at the price of as few requests as can be.
+
+        `match` says that rows without a hit will be matched by other fields, for which the list
+        is read anyway.
+        """
+        asked = [each for each in dict.fromkeys(external_ids) if each]
+        if self._rows is not None or not asked:
+            return
+        if not self.resource.findable or self._list_is_cheaper(len(asked), match=match):
+            self.read_all()
+            return
+        found = self._client.find(self.resource, asked)
+        with self._lock:
+            self._found = found
+            self._absent |= set(asked) - found.keys()
+            for external_id, rows in found.items():
+                if len(rows) == 1:
+                    self._remember(external_id, rows[0])
+
+    def _list_is_cheaper(self, many: int, *, match: bool) -> bool:
+        """Whether the whole list costs no more requests than look-ups, by its size of last time."""
+        size = self._client.quota.recall(f"rows:{self.resource.name}")
+        if not isinstance(size, int):
+            return False
+        pages = max(1, -(-size // self._client.page_size))
+        return pages < -(-many // LOOKUP_LIMIT) + match
+
+    def read_all(self) -> None:
+        """Read the whole list, once."""
+        if self._rows is not None:
+            return
+        rows = {str(row[self.resource.primary_key]): self._slim(row) for row in self._all()}
+        with self._lock:
+            self._rows = rows
+            self._indexes.clear()
+        if not self.place:
+            self._client.quota.remember(f"rows:{self.resource.name}", len(rows), _SIZE_KEPT)
+
+    def _all(self) -> Iterator[Row]:
+        if self.resource.embedding is not None:
+            return iter(self._client.options(self.resource, self.place["field_id"]))
+        return Reading(self._client, self.resource).rows()
+
+    def _slim(self, row: Row) -> Row:
+        return {name: value for name, value in row.items() if name in self._kept}
+
+    # Finding
+
+    def find(self, route: Route, wanted: Wanted) -> Found:
+        """What Precoro has for a record: by its own id, its external id, then by other fields."""
+        if wanted.precoro_id or wanted.idn:
+            by = "id" if wanted.precoro_id else "idn"
+            row = self.by_key(by, str(wanted.precoro_id or wanted.idn))
+            return Found((row,) if row else (), by)
+        if wanted.external_id:
+            rows = self.with_external_id(wanted.external_id)
+            if rows:
+                return Found(tuple(rows))
+        for name in route.match_on:
+            rows = self._matching(wanted, name)
+            if rows:
+                return Found(tuple(rows), name)
+        return Found()
+
+    def with_external_id(self, external_id: str) -> list[Row]:
+        """The rows that carry it, of those that were looked at."""
+        if self._rows is not None:
+            return self._index(EXTERNAL_ID).get(external_id, [])
+        return self._found.get(external_id, [])
+
+    def by_key(self, by: str, value: str) -> Row | None:
+        """The row with that id or idn; one request where it is not known."""
+        if self._rows is not None:
+            found = self._rows.get(value) if by == "id" else None
+            return found or next(iter(self._index(by).get(value, [])), None)
+        resource = self.resource
+        if resource.detail is not None and resource.addressed_by == by:
+            try:
+                return self._client.detail(resource, value)
+            except NotFound:
+                return None
+        if resource.filter(by) is not None:
+            rows = self._client.records(resource, filters=[(by, value)])
+            return next((row for row in rows if str(row.get(by)) == value), None)
+        self.read_all()
+        return self.by_key(by, value)
+
+    def _matching(self, wanted: Wanted, name: str) -> list[Row]:
+        value = wanted.match.get(name)
+        if is_empty(value):
+            return []
+        self.read_all()
+        rows = self._index(name).get(folded(value), [])
+        parent = wanted.values.get("parent")
+        if "parent" in self.resource.refers and parent is not None:
+            rows = [row for row in rows if reference_id(row.get("parent")) == str(parent)]
+        return rows
+
+    def _index(self, name: str) -> dict[str, list[Row]]:
+        with self._lock:
+            known = self._indexes.get(name)
+            if known is None:
+                known = self._indexes[name] = {}
+                for row in (self._rows or {}).values():
+                    if not is_empty(row.get(name)):
+                        known.setdefault(_indexed(name, row[name]), []).append(row)
+            return known
+
+    @property
+    def seen(self) -> list[Row]:
+        """The rows of the latest look-up, each alone under its external id."""
+        return [rows[0] for rows in self._found.values() if len(rows) == 1]
+
+    @property
+    def known(self) -> list[Row]:
+        """All rows of a list that was read, and those that were written since."""
+        with self._lock:
+            rows = list((self._rows or {}).values())
+            return rows or [row for many in self._found.values() for row in many]
+
+    # What is known of references
+
+    def id_of(self, external_id: str, want: str = "id") -> Any:
+        """The id (or idn) of the record with that external id, None where it is not known."""
+        with self._lock:
+            known = self._ids.get(external_id)
+        if known is None and self._rows is not None:
+            rows = self._index(EXTERNAL_ID).get(external_id, [])
+            known = rows[0] if len(rows) == 1 else None
+        return None if known is None else known.get(want)
+
+    def is_absent(self, external_id: str) -> bool:
+        """Whether Precoro was asked for it, and has none."""
+        return self._rows is not None or external_id in self._absent
+
+    def put(self, external_id: str | None, row: Row) -> None:
+        """Know what was just written."""
+        with self._lock:
+            if external_id:
+                self._found[external_id] = [row]
+                self._absent.discard(external_id)
+                self._remember(external_id, row)
+            else:
+                self._found[f"#{row.get('id')}"] = [row]
+            if self._rows is not None:
+                self._replace(self._slim(row))
+
+    def _replace(self, row: Row) -> None:
+        assert self._rows is not None  # noqa: S101 - asked before
+        key = str(row.get(self.resource.primary_key))
+        before = self._rows.get(key)
+        self._rows[key] = row
+        for name, index in self._indexes.items():
+            for old in () if before is None else (before,):
+                same = index.get(_indexed(name, old.get(name)), [])
+                same[:] = [each for each in same if each is not old]
+            if not is_empty(row.get(name)):
+                index.setdefault(_indexed(name, row[name]), []).append(row)
+
+    def _remember(self, external_id: str, row: Row) -> None:
+        if len(self._ids) < _MOST_IDS:
+            self._ids[external_id] = {"id": row.get("id"), "idn": row.get("idn")}
+
+    @property
+    def linked(self) -> dict[str, Row]:
+        """All rows with an external id, by it; the list was read whole."""
+        return {key: rows[0] for key, rows in self._index(EXTERNAL_ID).items() if len(rows) == 1}
+
+
+class Directories:
+    """The directories of a run, and the way from references to ids."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._known: dict[tuple[str, tuple[tuple[str, Any], ...]], Directory] = {}
+
+    def of(self, resource: Resource, place: Mapping[str, Any]) -> Directory:
+        """The directory of a resource below a place."""
+        key = (resource.name, tuple(sorted(place.items())))
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = Directory(self._client, resource, place)
+        return known
+
+    def ask(self, references: Iterable[tuple[Reference, Mapping[str, Any]]]) -> None:
+        """Look up what is not known yet of these references, 200 external ids a request."""
+        wanted: dict[Directory, list[str]] = {}
+        for reference, place in references:
+            if reference.by == EXTERNAL_ID:
+                directory = self._leads_to(reference, place)
+                known = directory.id_of(reference.value) is not None
+                if not known and not directory.is_absent(reference.value):
+                    wanted.setdefault(directory, []).append(reference.value)
+        for directory, external_ids in wanted.items():
+            directory.look_up(external_ids)
+
+    def resolve(self, reference: Reference, place: Mapping[str, Any], want: str = "id") -> Any:
+        """The id (or idn) that a reference means, None where Precoro has none, or not yet."""
+        if reference.by == want:
+            return reference.value
+        directory = self._leads_to(reference, place)
+        if reference.by == EXTERNAL_ID:
+            return directory.id_of(reference.value, want)
+        if reference.by == "name":
+            directory.read_all()
+            rows = directory._index("name").get(folded(reference.value), [])  # noqa: SLF001
+            return rows[0].get(want) if len(rows) == 1 else None
+        row = directory.by_key(reference.by, reference.value)
+        return None if row is None else row.get(want)
+
+    def _leads_to(self, reference: Reference, place: Mapping[str, Any]) -> Directory:
+        resource = BY_NAME[reference.resource]
+        return self.of(resource, place if resource.parent else {})

@@ -1,0 +1,383 @@
+"""Records into Precoro: found together, planned one by one, written as far as they may be.
+
+A batch costs one look-up for 200 records. What a record refers to is looked up together, too; a
+record whose reference is not there yet waits, and is written when it appears. Writes of different
+records overlap where answers are slow; those of one record keep their order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from precoro_api import NotAllowed, NotFound
+from precoro_api.ahead import in_order
+
+from target_precoro.directory import Directories, folded
+from target_precoro.form_keys import path_keys
+from target_precoro.journal import Begun, Earlier, Intent
+from target_precoro.outcome import ROW_ERRORS, Outcome, Pending, class_of
+from target_precoro.payments import PAYMENTS, Payments
+from target_precoro.routes import MATCH_ON
+from target_precoro.upsert import (
+    Create,
+    Found,
+    Link,
+    Refused,
+    Skipped,
+    Unchanged,
+    Update,
+    Waiting,
+    plan,
+    unseen,
+)
+from target_precoro.wanted import Reference
+from target_precoro.writer import MadeElsewhere, Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from precoro_api import Client, Resource
+    from precoro_api.profile import Profile
+
+    from target_precoro.directory import Directory
+    from target_precoro.journal import Journal
+    from target_precoro.upsert import Plan
+    from target_precoro.wanted import Wanted
+
+__all__ = ["Engine"]
+
+logger = logging.getLogger(__name__)
+
+_MOST_LOOKS = 5
+"""How often a record is looked for again because another process is writing it, too."""
+
+
+class Engine:
+    """Writes pending records. `settle` hears what became of each, in the order of their writing.
+
+    `wanted_still` says whether to go on: when it turns False, what is under way is finished and
+    nothing more is begun.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        journal: Journal,
+        profile: Profile,
+        *,
+        update_method: str,
+        settle: Callable[[Pending, Outcome], None],
+        wanted_still: Callable[[], bool],
+    ) -> None:
+        self.client = client
+        self.journal = journal
+        self.directories = Directories(client)
+        self.waiting: list[Pending] = []
+        self._profile = profile
+        self._update_method = update_method
+        self._settle = settle
+        self._wanted_still = wanted_still
+        self._writers: dict[str, Writer] = {}
+        self._made: set[str] = set()
+        self._told: set[tuple[str, str]] = set()
+        self._payments = Payments(client, self.directories)
+        self._open = {(each.resource, each.key) for each in journal.open_intents()}
+
+    def writer_of(self, resource: Resource) -> Writer:
+        """The one writer of a resource: what it learns holds for all streams."""
+        known = self._writers.get(resource.name)
+        if known is None:
+            known = self._writers[resource.name] = Writer(
+                self.client,
+                resource,
+                self.journal,
+                self._update_method,
+                self._profile,
+                MATCH_ON.get(resource.name, ()),
+            )
+        return known
+
+    # A batch
+
+    def write(self, batch: Iterable[Pending]) -> None:
+        """Write what can be written of a batch; what waits for others is kept in `waiting`."""
+        looked_at = self.client.quota.server_now()
+        todo = self._looked_up(list(batch))
+        while todo:
+            todo = [self._resolved(each) for each in todo]
+            wave, todo = _wave(todo)
+            if not wave:
+                break
+            self._carry_out(wave, looked_at)
+            if not self._wanted_still():
+                return
+        for each in todo:
+            self._wait_or_refuse(each)
+        self._wake()
+
+    def _looked_up(self, batch: list[Pending]) -> list[Pending]:
+        """The records of which all is known that can be asked in common; others are settled."""
+        self.directories.ask((ref, {}) for each in batch for ref in _references(each.wanted.place))
+        by_directory: dict[Directory, list[Pending]] = {}
+        left = []
+        for each in map(self._placed, batch):
+            place = _plain(each.wanted.place)
+            if place is None:
+                left.append(each)  # it waits for what its path names
+            else:
+                directory = self.directories.of(each.route.resource, place)
+                by_directory.setdefault(directory, []).append(each)
+        for directory, many in by_directory.items():
+            try:
+                directory.prepare([(each.route, each.wanted) for each in many])
+                self.directories.ask((ref, directory.place) for m in many for ref in m.wanted.references)
+                if directory.resource.name == PAYMENTS:
+                    self._payments.prepare([each.wanted for each in many])
+            except (NotAllowed, NotFound) as problem:
+                for each in many:
+                    self._settle(
+                        each, Outcome("rejected", reason=str(problem), error=class_of(problem))
+                    )
+            else:
+                left += many
+        return sorted(left, key=lambda each: each.place)
+
+    def _placed(self, each: Pending) -> Pending:
+        """The record with the references of its path resolved, as far as they can be."""
+        resource, place = each.route.resource, dict(each.wanted.place)
+        for key in path_keys(resource):
+            reference = place.pop(key.stem, None)
+            if isinstance(reference, Reference):
+                found = self.directories.resolve(reference, {}, key.by)
+                place[key.param] = reference if found is None else found
+        return replace(each, wanted=replace(each.wanted, place=place))
+
+    def _resolved(self, each: Pending) -> Pending:
+        """The record with those references as ids that are known by now."""
+        wanted = each.wanted
+        if not wanted.references:
+            return each
+        place = _plain(wanted.place) or {}
+        values = {name: self._value(value, place) for name, value in wanted.values.items()}
+        return replace(each, wanted=replace(wanted, values=values))
+
+    def _value(self, value: Any, place: Mapping[str, Any]) -> Any:
+        if isinstance(value, list):
+            return [self._value(item, place) for item in value]
+        if not isinstance(value, Reference):
+            return value
+        found = self.directories.resolve(value, place)
+        return value if found is None else found
+
+    def _wait_or_refuse(self, each: Pending) -> None:
+        """A record that names others by external id may wait; by anything else it waits in vain."""
+        hopeless = [ref for ref in each.wanted.references if ref.by != "externalId"]
+        if hopeless:
+            told = ", ".join(map(str, hopeless))
+            self._settle(each, Outcome("rejected", reason=f"Precoro has no {told}", error="reference"))
+        else:
+            self.waiting.append(each)
+
+    def _wake(self) -> None:
+        """Write those who waited for what has been made meanwhile."""
+        while self._made and self._wanted_still():
+            made, self._made = self._made, set()
+            awake, asleep = [], []
+            for each in self.waiting:
+                waits = {ref.resource for ref in each.wanted.references}
+                each = self._resolved(each) if waits & made else each  # noqa: PLW2901
+                (asleep if each.wanted.references else awake).append(each)
+            self.waiting = asleep
+            if awake:
+                looked_at = self.client.quota.server_now()
+                awake = self._looked_up(awake)
+                while awake:
+                    wave, awake = _wave(awake)
+                    self._carry_out(wave, looked_at)
+
+    # Writing
+
+    def _carry_out(self, wave: list[Pending], looked_at: float) -> None:
+        calls = (partial(self._one, each, looked_at) for each in self._while_wanted(wave))
+        for each, outcome in zip(wave, in_order(calls, self.client.quota), strict=False):
+            if outcome.action in ("created", "linked"):
+                self._made.add(each.route.resource.name)
+            self._settle(each, outcome)
+
+    def _while_wanted(self, wave: list[Pending]) -> Iterator[Pending]:
+        for each in wave:
+            if not self._wanted_still():
+                return
+            yield each
+
+    def _one(self, each: Pending, looked_at: float) -> Outcome:
+        """Plan one record and carry the plan out."""
+        try:
+            for _ in range(_MOST_LOOKS):
+                try:
+                    return self._try(each, looked_at)
+                except MadeElsewhere:
+                    looked_at = self._look_again(each)
+            reason = "another process keeps writing this record; it is left to that one"
+            return Outcome("rejected", reason=reason, error="conflict")
+        except ROW_ERRORS as problem:
+            return Outcome(
+                "rejected", reason=str(problem), error=class_of(problem), said=problem.said
+            )
+        except ValueError as problem:
+            return Outcome("rejected", reason=str(problem), error=class_of(problem))
+
+    def _look_again(self, each: Pending) -> float:
+        looked_at = self.client.quota.server_now()
+        directory = self._directory(each)
+        if each.wanted.external_id:
+            directory.forget()
+            directory.prepare([(each.route, each.wanted)])
+        return looked_at
+
+    def _directory(self, each: Pending) -> Directory:
+        return self.directories.of(each.route.resource, _plain(each.wanted.place) or {})
+
+    def decide(self, each: Pending) -> Plan:
+        """The plan for one record, by what Precoro has; a detail is read where the list hides."""
+        directory = self._directory(each)
+        if each.route.resource.name == PAYMENTS and not each.wanted.references:
+            return self._payments.decide(each.route, each.wanted, directory)
+        found = Found() if each.wanted.references else directory.find(each.route, each.wanted)
+        if len(found.rows) == 1:
+            found = Found((self._seen(each, found.rows[0]),), found.by)
+        return plan(each.route, each.wanted, found)
+
+    def _try(self, each: Pending, looked_at: float) -> Outcome:
+        step = self.decide(each)
+        resource = each.route.resource
+        if isinstance(step, Refused):
+            return Outcome("rejected", reason=step.reason, error=step.kind)
+        if isinstance(step, Skipped):
+            return Outcome("existing" if step.done else "skipped", step.row, reason=step.reason)
+        if isinstance(step, Waiting):
+            return Outcome("waiting", reason=", ".join(map(str, step.references)))
+        key = key_of(each)
+        if isinstance(step, Unchanged):
+            self._close_intent(resource.name, key)
+            return Outcome("unchanged", step.row)
+        print_ = fingerprint(each)
+        before = None if each.replayed else self.journal.refusal(each.route.stream, key, print_)
+        if before is not None:
+            reason = f"{before} (refused before, and neither it nor the settings changed)"
+            return Outcome("rejected", reason=reason, error="data")
+        try:
+            return self._write(each, key, step, looked_at)
+        except ROW_ERRORS as problem:
+            if class_of(problem) == "data":
+                self.journal.refuse(each.route.stream, key, print_, str(problem))
+            raise
+
+    def _write(self, each: Pending, key: str, step: Create | Update, looked_at: float) -> Outcome:
+        wanted, writer = each.wanted, self.writer_of(each.route.resource)
+        if isinstance(step, Create):
+            row, adopted = writer.create(key, step, looked_at=looked_at)
+            action, changed = "linked" if adopted else "created", tuple(step.form)
+        else:
+            row = writer.update(key, step)
+            action = "linked" if isinstance(step, Link) else "updated"
+            changed = tuple(step.changes)
+            self._close_intent(each.route.resource.name, key)
+        self._directory(each).put(wanted.external_id, dict(row))
+        if isinstance(step, Create) and each.route.resource.name == PAYMENTS:
+            self._payments.paid(step)
+        self.journal.accept(each.route.stream, key)
+        return Outcome(action, row, changed)
+
+    def _close_intent(self, resource: str, key: str) -> None:
+        """An intent that a dead process left is over: its record is there."""
+        if (resource, key) not in self._open:
+            return
+        self._open.discard((resource, key))
+        now = self.client.quota.server_now()
+        answer = self.journal.begin(Intent(resource, key, now, {}), looked_at=now)
+        if isinstance(answer, Earlier):
+            answer = self.journal.resume(answer)
+        if isinstance(answer, Begun):
+            self.journal.finish(answer, precoro_id=None)
+
+    def _seen(self, each: Pending, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A row that shows all that is to be compared; the list may show less than the detail."""
+        resource = each.route.resource
+        if not unseen(resource, each.wanted, row) or resource.detail is None:
+            return row
+        if each.route.mode in ("insert", "link"):
+            return row
+        row = {**row, **self.client.detail(resource, row[resource.addressed_by])}
+        hidden = {
+            name
+            for name in unseen(resource, each.wanted, row)
+            if (each.route.stream, name) not in self._told
+        }
+        if hidden:
+            self._told |= {(each.route.stream, name) for name in hidden}
+            logger.warning(
+                "%s: Precoro does not show %s of existing records, so they cannot be compared and "
+                "are sent with new records only.",
+                each.route.stream,
+                ", ".join(sorted(hidden)),
+            )
+        return row
+
+
+def key_of(each: Pending) -> str:
+    """What names the record for good: its external id, else what it is found by."""
+    wanted = each.wanted
+    place = "/".join(f"{value}" for value in wanted.place.values())
+    own = wanted.key
+    if own is None and each.route.resource.name == PAYMENTS:
+        own = ":".join(str(wanted.values.get(name)) for name in ("invoice", "sumPaid", "payDate"))
+    if own is None:
+        found = next((n for n in each.route.match_on if wanted.match.get(n) not in (None, "")), "")
+        own = f"{found}={folded(wanted.match.get(found))}" if found else ""
+    return f"{place}/{own}" if place else own
+
+
+def fingerprint(each: Pending) -> str:
+    """Changes with the record, its references and the rules of its stream."""
+    wanted, route = each.wanted, each.route
+    rules = (route.mode, sorted(route.replaced), sorted(route.cleared), list(route.match_on))
+    text = json.dumps([wanted.values, wanted.place, rules], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def _wave(todo: list[Pending]) -> tuple[list[Pending], list[Pending]]:
+    """Those that may be written now: their references known, and one for each record."""
+    wave: list[Pending] = []
+    rest: list[Pending] = []
+    taken: set[tuple[str, str]] = set()
+    for each in todo:
+        resource = each.route.resource.name
+        names = {(resource, key_of(each))}
+        names |= {
+            (resource, f"{name}={folded(value)}")
+            for name, value in each.wanted.match.items()
+            if value not in (None, "")
+        }
+        if resource == PAYMENTS:  # of one invoice, each changes what remains for the next
+            names.add((resource, f"invoice={each.wanted.values.get('invoice')}"))
+        blocked = bool(names & taken) or bool(each.wanted.references and not each.wanted.problems)
+        taken |= names
+        (rest if blocked else wave).append(each)
+    return wave, rest
+
+
+def _references(values: Mapping[str, Any]) -> list[Reference]:
+    return [value for value in values.values() if isinstance(value, Reference)]
+
+
+def _plain(place: Mapping[str, Any]) -> dict[str, Any] | None:
+    """A place whose parts are all known, else None."""
+    if any(isinstance(value, Reference) for value in place.values()):
+        return None
+    return dict(place)

@@ -1,0 +1,572 @@
+"""What must outlive a killed process: creates under way, rows that wait, rows that were refused.
+
+The API has no idempotency keys: a POST whose answer is lost may have happened. So an intent is on
+disk before each create, and whoever finds it open looks in Precoro before writing. The file holds
+keys, ids, reasons, and parked rows as they came (bank details too, until they are unparked; it is
+its owner's alone); no token and no e-mail of the settings. It may be thrown away at the price of
+look-ups, but parked rows go with it.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from filelock import FileLock
+from precoro_api.errors import SettingsError
+from precoro_api.presence import Presence, is_gone
+from singer_sdk.singerlib.json import deserialize_json, serialize_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+__all__ = ["Begun", "Busy", "Earlier", "Intent", "Journal", "JournalError", "Parked"]
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+_APPLICATION = int.from_bytes(b"Prec", "big")
+_FORMAT = 1
+_PATIENCE = 60.0
+"""Seconds to wait for another process's transaction, which takes milliseconds."""
+_REMEMBERED = 3600.0
+_MOST_CREATES = 10_000
+_MOST_REFUSALS = 50_000
+_FORGET_EVERY = 64
+"""What is over is forgotten at every so many writes: a bound may be exceeded by so many rows."""
+_UNSURE = 2.0
+"""How far two processes may differ, in seconds, about the server's clock."""
+_NEVER = -1e300
+_NOBODY = ""
+"""The holder of an intent that nobody holds."""
+
+_TABLES = (
+    """create table creates (number integer primary key autoincrement, name text not null unique,
+    holder text not null, began real not null, look_for text not null,
+    ended real, precoro_id text)""",
+    "create table forgotten (until real not null)",
+    "insert into forgotten values (-1e300)",
+    "create table schemas (number integer primary key, body text not null unique)",
+    """create table parked (number integer primary key autoincrement, name text not null unique,
+    since real not null, schema integer not null, body text not null)""",
+    """create table refusals (number integer primary key autoincrement,
+    name text not null unique, fingerprint text not null, reason text not null)""",
+    f"pragma application_id = {_APPLICATION}",
+    f"pragma user_version = {_FORMAT}",
+)
+
+
+class JournalError(SettingsError):
+    """The journal cannot be used; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Intent:
+    """A create that is about to be sent: of which record, since when, and how to find it.
+
+    `key` names the record for good, `began` is the server's clock in seconds since the epoch,
+    `look_for` is JSON (numbers with a point come back as Decimal).
+    """
+
+    resource: str
+    key: str
+    began: float
+    look_for: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """The intent is on disk and ours: send, then `finish`."""
+
+    number: int
+    intent: Intent
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """The create was begun before, and nobody knows how it ended: look, then `resume`."""
+
+    number: int
+    intent: Intent
+    holder: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Busy:
+    """It is being created just now, or was after the look: look again.
+
+    `precoro_id` is the record's id in Precoro, where it is known.
+    """
+
+    precoro_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Parked:
+    """A row that waits, with all that is needed to write it later.
+
+    `waits_for` names records as (resource, external id), `since` is in seconds since the epoch.
+    """
+
+    stream: str
+    key: str
+    record: Mapping[str, Any] = field(repr=False)
+    schema: Mapping[str, Any] = field(repr=False)
+    key_properties: tuple[str, ...]
+    waits_for: tuple[tuple[str, str], ...]
+    reason: str
+    fingerprint: str
+    since: float
+
+
+class Journal:
+    """One SQLite file for all targets of this machine, or memory for one (path None).
+
+    Threads may share it. `now` is the server's clock, in seconds since the epoch. Whatever it is
+    asked, it raises JournalError where its file cannot be used.
+    """
+
+    def __init__(self, path: Path | None, *, now: Callable[[], float]) -> None:
+        self._now = now
+        self._store = _Store(path, now)
+
+    # Creates
+
+    def begin(self, intent: Intent, *, looked_at: float) -> Begun | Earlier | Busy:
+        """Announce the create of a record that was not there when looked for at `looked_at`."""
+        name = _name(intent.resource, intent.key)
+
+        def work(db: sqlite3.Connection) -> Begun | Earlier | Busy:
+            row = db.execute(
+                "select number, holder, began, look_for, ended, precoro_id "
+                "from creates where name = ?",
+                (name,),
+            ).fetchone()
+            if row is not None:
+                number, holder, began, look_for, ended, precoro_id = row
+                if ended is None:
+                    if not self._store.is_gone(holder):
+                        return Busy()
+                    return Earlier(number, _intent(name, began, look_for), holder)
+                if looked_at <= ended + _UNSURE:
+                    return Busy(precoro_id)
+            # What was forgotten after the look may have been this very record.
+            (forgotten,) = db.execute("select until from forgotten").fetchone()
+            if looked_at <= max(forgotten + _UNSURE, self._store.blind_until):
+                return Busy()
+            db.execute("delete from creates where name = ?", (name,))
+            return Begun(self._put(db, intent, self._store.holder), intent)
+
+        return self._store.run(work, "full")
+
+    def resume(self, earlier: Earlier) -> Begun | Busy:
+        """Take an earlier intent over; of several takers one wins. Look before anything is sent."""
+
+        def work(db: sqlite3.Connection) -> Begun | Busy:
+            taken = db.execute(
+                "update creates set holder = ? where number = ? and holder = ? and ended is null",
+                (self._store.holder, earlier.number, earlier.holder),
+            )
+            return Begun(earlier.number, earlier.intent) if taken.rowcount else Busy()
+
+        return self._store.run(work, "full")
+
+    def finish(self, begun: Begun, *, precoro_id: str | None) -> None:
+        """It is done, as that record of Precoro, or (None) proven never to have happened."""
+        self._end(begun, None if precoro_id is None else (self._store.holder, precoro_id))
+
+    def leave(self, begun: Begun) -> None:
+        """Nobody can tell yet how it ended: who begins it next, here or elsewhere, gets Earlier."""
+        self._end(begun, (_NOBODY, None))
+
+    def open_intents(self) -> list[Intent]:
+        """Oldest first: those of this process, and those that no living process holds."""
+
+        def work(db: sqlite3.Connection) -> list[Intent]:
+            rows = db.execute(
+                "select holder, name, began, look_for from creates where ended is null "
+                "order by number"
+            ).fetchall()
+            ours = {
+                holder: holder == self._store.holder or self._store.is_gone(holder)
+                for holder in {row[0] for row in rows}
+            }
+            return [_intent(*row) for holder, *row in rows if ours[holder]]
+
+        return self._store.run(work)
+
+    def _end(self, begun: Begun, after: tuple[str, str | None] | None) -> None:
+        def work(db: sqlite3.Connection) -> None:
+            db.execute(
+                "delete from creates where number = ? and holder = ?",
+                (begun.number, self._store.holder),
+            )
+            if after is not None:
+                self._put(db, begun.intent, *after)
+
+        # Lost with the power, it leaves the intent open, which costs a look: not worth a wait.
+        self._store.run(work, "normal")
+
+    def _put(
+        self, db: sqlite3.Connection, intent: Intent, holder: str, precoro_id: str | None = None
+    ) -> int:
+        """Its number; without an id it is open. One that stands already, of another, stays."""
+        ended = None if precoro_id is None else self._now()
+        row = (_name(intent.resource, intent.key), holder, intent.began)
+        number = db.execute(
+            "insert or ignore into creates (name, holder, began, look_for, ended, precoro_id) "
+            "values (?, ?, ?, ?, ?, ?)",
+            (*row, serialize_json(intent.look_for), ended, precoro_id),
+        ).lastrowid
+        assert number is not None  # noqa: S101 - it follows an insert
+        if number % _FORGET_EVERY == 0:
+            self._forget(db)
+        return number
+
+    def _forget(self, db: sqlite3.Connection) -> None:
+        """Drop ended creates that are old or too many, and remember that there were some."""
+        now = self._now()
+        newest = db.execute(
+            "select number from creates where ended is not null order by number desc "
+            "limit 1 offset ?",
+            (_MOST_CREATES,),
+        ).fetchone()
+        last = newest[0] if newest else 0
+        # One that ends later than now is of a clock that was set back since: it would never be old.
+        over = "ended is not null and (abs(ended - :now) > :kept or number <= :last)"
+        values = {"now": now, "kept": _REMEMBERED, "last": last}
+        db.execute(
+            "update forgotten set until = max(until, coalesce((select max(ended) from creates "  # noqa: S608 - our own words
+            f"where {over} and ended <= :now), until))",
+            values,
+        )
+        db.execute(f"delete from creates where {over}", values)  # noqa: S608 - our own words
+
+    # Parked rows
+
+    def park(self, parked: Parked) -> None:
+        """Keep a row until it is unparked; it replaces the one of the same stream and key."""
+        body = {
+            "record": parked.record,
+            "key_properties": parked.key_properties,
+            "waits_for": parked.waits_for,
+            "reason": parked.reason,
+            "fingerprint": parked.fingerprint,
+        }
+        row = (_name(parked.stream, parked.key), parked.since, serialize_json(body))
+        schema = (serialize_json(parked.schema),)
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute("insert or ignore into schemas (body) values (?)", schema)
+            (number,) = db.execute("select number from schemas where body = ?", schema).fetchone()
+            db.execute(
+                "insert into parked (name, since, body, schema) values (?, ?, ?, ?) on conflict "
+                "(name) do update set since = excluded.since, body = excluded.body, "
+                "schema = excluded.schema",
+                (*row, number),
+            )
+
+        self._store.run(work, "full")
+
+    def parked(self) -> list[Parked]:
+        """All that is parked, oldest first; rows of one schema share its object."""
+
+        def work(db: sqlite3.Connection) -> list[Parked]:
+            rows = db.execute(
+                "select name, since, parked.body, schema, schemas.body from parked "
+                "left join schemas on schemas.number = schema order by since, parked.number"
+            ).fetchall()
+            schemas = {number: _read(text) for *_, number, text in rows}
+            return [_parked(name, since, body, schemas[n]) for name, since, body, n, _ in rows]
+
+        return self._store.run(work)
+
+    def unpark(self, stream: str, key: str) -> None:
+        """Forget a parked row, if there is one."""
+        self._delete("parked", stream, key)
+
+    # Refusals
+
+    def refusal(self, stream: str, key: str, fingerprint: str) -> str | None:
+        """Why exactly this was refused before; None where it was not."""
+        name = _name(stream, key)
+
+        def work(db: sqlite3.Connection) -> str | None:
+            query = "select reason from refusals where name = ? and fingerprint = ?"
+            row = db.execute(query, (name, fingerprint)).fetchone()
+            return None if row is None else str(_read(row[0]))
+
+        return self._store.run(work)
+
+    def refuse(self, stream: str, key: str, fingerprint: str, reason: str) -> None:
+        """Remember that Precoro refused exactly this; one refusal a key."""
+        row = (_name(stream, key), fingerprint, serialize_json(reason))
+
+        def work(db: sqlite3.Connection) -> None:
+            number = db.execute(
+                "insert or replace into refusals (name, fingerprint, reason) values (?, ?, ?)", row
+            ).lastrowid
+            if number is not None and number % _FORGET_EVERY == 0:
+                db.execute(
+                    "delete from refusals where number <= "
+                    "(select number from refusals order by number desc limit 1 offset ?)",
+                    (_MOST_REFUSALS,),
+                )
+
+        self._store.run(work, "normal")
+
+    def accept(self, stream: str, key: str) -> None:
+        """Forget a refusal, if there is one."""
+        self._delete("refusals", stream, key)
+
+    def _delete(self, table: str, stream: str, key: str) -> None:
+        name = (_name(stream, key),)
+        there = f"select 1 from {table} where name = ?"  # noqa: S608 - a table of ours
+        # Mostly there is none; reading waits for nobody.
+        if self._store.run(lambda db: db.execute(there, name).fetchone()):
+            gone = f"delete from {table} where name = ?"  # noqa: S608 - a table of ours
+            self._store.run(lambda db: db.execute(gone, name), "normal")
+
+    def close(self) -> None:
+        """Let go of the file; intents that are open are now those of a gone process."""
+        self._store.close()
+
+
+class _Store:
+    """The file itself: opened, shared with other processes, and replaced where it is broken.
+
+    `holder` names this process in it; a look before `blind_until` may have missed what a file
+    said that is no longer there.
+    """
+
+    def __init__(self, path: Path | None, now: Callable[[], float]) -> None:
+        self._path = None if path is None else path.resolve()
+        self._now = now
+        self._lock = threading.Lock()
+        self._db: sqlite3.Connection | None = None
+        self._presence: Presence | None = None
+        self._file: tuple[int, int] | None = None
+        self.holder = ""
+        self.blind_until = _NEVER
+        with self._told():
+            self._open()
+
+    def run(self, work: Callable[[sqlite3.Connection], T], synchronous: str | None = None) -> T:
+        """The result of work; with `synchronous` (`full`, `normal`) in one immediate transaction.
+
+        Without, it only reads, and waits for nobody.
+        """
+        with self._lock, self._told():
+            if self._db is not None and self._file != self._there():
+                logger.warning(
+                    "The journal %s was taken away while in use; a new one begins.", self._path
+                )
+                self._reopen()
+            try:
+                return self._once(work, synchronous)
+            except sqlite3.DatabaseError as problem:
+                if not _is_broken(problem):
+                    raise
+                self._reopen(problem)
+            return self._once(work, synchronous)
+
+    def _once(self, work: Callable[[sqlite3.Connection], T], synchronous: str | None) -> T:
+        db = self._db
+        if db is None:
+            raise sqlite3.ProgrammingError("it is closed")
+        if synchronous is None:
+            return work(db)
+        db.execute(f"pragma synchronous = {synchronous}")
+        try:
+            db.execute("begin immediate")
+            result = work(db)
+            db.execute("commit")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("rollback")
+            raise
+        return result
+
+    def is_gone(self, holder: str) -> bool:
+        """Whether no living process goes by that name."""
+        if holder == self.holder:
+            return False
+        return holder == _NOBODY or self._path is None or is_gone(_folder(self._path), holder)
+
+    def close(self) -> None:
+        """Close the file, and be gone for the others."""
+        with self._lock:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+        if self._presence is not None:
+            self._presence.close()
+            self._presence = None
+
+    def _reopen(self, broken: Exception | None = None) -> None:
+        self._let_go()
+        self.blind_until = self._now()
+        self._open(broken)
+
+    def _open(self, broken: Exception | None = None) -> None:
+        path = self._path
+        if path is None:
+            self.holder, self._db = "memory", _connect(None)
+            return
+        folder = _folder(path)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.mkdir(exist_ok=True, mode=0o700)
+        # One at a time: nobody is to take for broken or gone what another is just making.
+        with FileLock(folder / "opening", timeout=_PATIENCE, mode=0o600):
+            if broken is not None and self._file == self._there():
+                _set_aside(path, broken)
+            self._presence = Presence(folder)
+            try:
+                self.holder = self._presence.name
+                for left in folder.iterdir():  # of killed processes
+                    if left.stem != self.holder:
+                        is_gone(folder, left.stem)
+                try:
+                    self._db = _connect(path)
+                except sqlite3.DatabaseError as problem:
+                    if not _is_broken(problem):
+                        raise
+                    _set_aside(path, problem)
+                    self._db = _connect(path)
+                self._file = self._there()
+            except BaseException:
+                self._let_go()
+                raise
+
+    def _there(self) -> tuple[int, int] | None:
+        """Which file is at the path now."""
+        if self._path is None:
+            return None
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Whatever the system or SQLite say, as one sentence."""
+        try:
+            yield
+        except (OSError, NotImplementedError, sqlite3.Error) as problem:
+            where = self._path or "in memory"
+            raise JournalError(
+                f"journal_path: the journal {where} cannot be used ({problem}). Choose a path that "
+                "can be written, on a disk with room. Nothing is created in Precoro without a "
+                "journal, as a lost answer could then double a record."
+            ) from None
+
+
+def _connect(path: Path | None) -> sqlite3.Connection:
+    if path is not None:
+        path.touch(mode=0o600)
+    db = sqlite3.connect(
+        path or ":memory:", timeout=_PATIENCE, isolation_level=None, check_same_thread=False
+    )
+    try:
+        _prepare(db, path)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _prepare(db: sqlite3.Connection, path: Path | None) -> None:
+    (version,) = db.execute("pragma user_version").fetchone()
+    (application,) = db.execute("pragma application_id").fetchone()
+    (tables,) = db.execute("select count(*) from sqlite_master").fetchone()
+    if version > _FORMAT:
+        raise JournalError(
+            f"journal_path: the journal {path} is of a newer target-precoro (format {version}, "
+            f"this one knows {_FORMAT}). Update target-precoro, or choose another path."
+        )
+    if tables and application != _APPLICATION:
+        raise JournalError(
+            f"journal_path: {path} is a database of something else. Choose another path."
+        )
+    (found,) = db.execute("pragma quick_check(1)").fetchone()
+    if found != "ok":
+        raise sqlite3.DatabaseError(" ".join(str(found).split()))
+    if path is not None:
+        path.chmod(path.stat().st_mode & 0o700)
+    db.execute("pragma journal_mode = wal")
+    db.execute("pragma secure_delete = on")  # what was unparked is not to lie in free pages
+    db.execute("begin immediate")
+    for statement in _TABLES if not tables else ():
+        db.execute(statement)
+    db.execute("delete from schemas where number not in (select schema from parked)")
+    db.execute("commit")
+
+
+def _set_aside(path: Path, problem: Exception) -> None:
+    aside = next(
+        name for n in count(1) if not (name := path.with_name(f"{path.name}.broken-{n}")).exists()
+    )
+    for suffix in ("-wal", "-shm", ""):  # the file last: without it, its log would be replayed
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.replace(aside.with_name(aside.name + suffix))
+    logger.warning(
+        "The journal %s is broken (%s): it is now %s, and a new one begins. Intents and refusals "
+        "are learned anew, which costs look-ups; rows that were parked in it are lost, how many is "
+        "unknown: let the tap send them again.",
+        path,
+        problem,
+        aside.name,
+    )
+
+
+def _is_broken(problem: sqlite3.Error) -> bool:
+    # SQLite's codes are not shown before Python 3.11; its classes tell these ones apart.
+    return type(problem) is sqlite3.DatabaseError
+
+
+def _folder(path: Path) -> Path:
+    return path.with_name(f"{path.name}.d")
+
+
+def _name(kind: str, key: str) -> str:
+    return serialize_json([kind, key])  # whatever characters a key is made of
+
+
+def _read(text: str) -> Any:
+    try:
+        return deserialize_json(text)
+    except (TypeError, ValueError):
+        raise sqlite3.DatabaseError("it holds what is no JSON") from None
+
+
+def _intent(name: str, began: float, look_for: str) -> Intent:
+    resource, key = _read(name)
+    return Intent(resource, key, began, _read(look_for))
+
+
+def _parked(name: str, since: float, body: str, schema: Mapping[str, Any]) -> Parked:
+    stream, key = _read(name)
+    inside = _read(body)
+    return Parked(
+        stream=stream,
+        key=key,
+        record=inside["record"],
+        schema=schema,
+        key_properties=tuple(inside["key_properties"]),
+        waits_for=tuple((resource, external_id) for resource, external_id in inside["waits_for"]),
+        reason=inside["reason"],
+        fingerprint=inside["fingerprint"],
+        since=since,
+    )

@@ -1,0 +1,83 @@
+"""What became of a record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from precoro_api import (
+    NotAllowed,
+    NotFound,
+    OutcomeUnknown,
+    PrecoroError,
+    Rejected,
+    UnexpectedAnswer,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from target_precoro.routes import Route
+    from target_precoro.wanted import Wanted
+
+__all__ = ["ACTIONS", "ROW_ERRORS", "Outcome", "Pending", "class_of"]
+
+ACTIONS = (
+    "created",
+    "updated",
+    "linked",
+    "unchanged",
+    "existing",
+    "skipped",
+    "disabled",
+    "waiting",
+    "rejected",
+)
+"""What may become of a record, in the order of tables."""
+
+ROW_ERRORS = (Rejected, NotFound, NotAllowed, OutcomeUnknown, UnexpectedAnswer)
+"""Errors of one record; all others stop the run, because the next record would fail as well."""
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A record that waits to be written, and its place among all records of the input.
+
+    `replayed` marks a record that comes from a file of refused rows: it is tried again. `settled`
+    records of earlier runs have the place 0: no state waits for them.
+    """
+
+    place: int
+    route: Route
+    record: Mapping[str, Any] = field(repr=False)
+    wanted: Wanted = field(repr=False)
+    schema: Mapping[str, Any] = field(repr=False, default_factory=dict)
+    key_properties: tuple[str, ...] = ()
+    replayed: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`action` is one of ACTIONS; `changed` names the fields that were sent.
+
+    Of a rejected record `reason` says why, `error` its class: `data`, `reference`, `conflict`,
+    `transient`, `quota`, `auth` or `bug`.
+    """
+
+    action: str
+    row: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    changed: tuple[str, ...] = ()
+    reason: str = ""
+    error: str = ""
+    said: str = ""
+
+
+def class_of(problem: Exception) -> str:
+    """The class of an error of one record."""
+    if isinstance(problem, (Rejected, NotFound, ValueError)):
+        return "data"
+    if isinstance(problem, NotAllowed):
+        return "auth"
+    if isinstance(problem, (OutcomeUnknown, UnexpectedAnswer)):
+        return "transient"
+    return "quota" if isinstance(problem, PrecoroError) else "bug"

@@ -1,0 +1,336 @@
+"""Which stream goes to which resource, and by which rules."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from precoro_api import BY_NAME, RESOURCES, SettingsError
+
+from target_precoro.form_keys import EXTERNAL_ID, form_keys
+from target_precoro.wanted import record_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from precoro_api import Resource
+
+__all__ = ["ACCEPTED", "APPROVALS", "DOCUMENTS", "MATCH_ON", "Route", "check_streams", "route_of"]
+
+DOCUMENTS = ("purchase_orders", "invoices")
+"""Documents that the API lets one link and annotate, not create."""
+
+APPROVALS = "approvals"
+VALUES = "supplier_custom_field_values"
+
+ACCEPTED = (
+    "legal_entities",
+    "locations",
+    "taxes",
+    "payment_terms",
+    "suppliers",
+    "items",
+    "item_custom_field_options",
+    "document_custom_field_options",
+    "supplier_custom_field_options",
+    "contracts",
+    *DOCUMENTS,
+    "receipts",
+    "payments",
+)
+"""The resources that records can go to, what is referred to before what refers."""
+
+_ALSO = {
+    # As another target calls them; options live under their fields' path.
+    "itemcustomfields": "item_custom_field_options",
+    "documentcustomfields": "document_custom_field_options",
+    "suppliercustomfields": "supplier_custom_field_options",
+}
+_ALSO_CALLED = {
+    "vendor": "suppliers",
+    "creditor": "suppliers",
+    "contact": "suppliers",
+    "product": "items",
+    "article": "items",
+    "material": "items",
+    "vat": "taxes",
+    "term": "payment_terms",
+    "site": "locations",
+    "subsidiar": "legal_entities",
+    "account": "item_custom_field_options",
+    "department": "document_custom_field_options",
+    "bill": "invoices",
+}
+"""What other systems call them."""
+
+MATCH_ON: dict[str, tuple[str, ...]] = {
+    "suppliers": ("uniqueCode", "businessRegistrationNumber", "name"),
+    "items": ("sku",),
+    "taxes": ("name",),
+    "payment_terms": ("name",),
+    "locations": ("uniqueCode", "name"),
+    "legal_entities": ("name",),
+    "item_custom_field_options": ("code", "name"),
+    "document_custom_field_options": ("code", "name"),
+    "supplier_custom_field_options": ("code", "name"),
+    "contracts": ("number",),
+}
+"""By which fields a record is found that carries no external id yet, where nothing else is set."""
+
+MODES = ("upsert", "update", "insert", "link")
+
+
+@dataclass(frozen=True)
+class Route:
+    """The rules of one stream. `replaced` and `cleared` name fields, `*` stands for all."""
+
+    stream: str
+    resource: Resource
+    mode: str = "upsert"
+    key_property: str = EXTERNAL_ID
+    id_property: str | None = None
+    field_map: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    match_on: tuple[str, ...] = ()
+    cleared: frozenset[str] = frozenset()
+    replaced: frozenset[str] = frozenset()
+    unknown_fields: str = "warn"
+    on_missing: str = "ignore"
+    only_update_fields: frozenset[str] = frozenset()
+
+    @cached_property
+    def names(self) -> dict[str, tuple[str, str, str]]:
+        """The names that its records may use."""
+        return record_names(self.resource)
+
+    @property
+    def by_number(self) -> bool:
+        """Whether an `idn` in a record names an existing document."""
+        return self.resource.addressed_by == "idn" and self.resource.patch is not None
+
+    def clears(self, stem: str) -> bool:
+        """Whether a null empties that field."""
+        return bool({stem, "*"} & self.cleared)
+
+    def replaces(self, stem: str) -> bool:
+        """Whether a list is to stand as it comes."""
+        return bool({stem, "*"} & self.replaced)
+
+
+def resource_of(stream: str, config: Mapping[str, Any]) -> Resource:
+    """The resource that a stream's records go to. Raises SettingsError where there is none."""
+    mapped = _object(config, "stream_resources").get(stream, stream)
+    resource = _named(str(mapped))
+    if resource is None:
+        raise SettingsError(
+            f"stream_resources does not say where stream {stream!r} goes. {_suggest(stream)} "
+            f'Set stream_resources to {{"{stream}": "…"}}.'
+        )
+    if resource.name not in ACCEPTED:
+        raise SettingsError(
+            f"stream_resources, or its name, sends stream {stream!r} to {resource.name}, which "
+            f"this target does not write. It writes {', '.join(ACCEPTED)}."
+        )
+    return resource
+
+
+def _named(name: str) -> Resource | None:
+    wanted = name.lower().replace("-", "_")
+    known = BY_NAME.get(_ALSO.get(wanted, wanted))
+    return known or next(
+        (each for each in RESOURCES if each.path_name == wanted and not each.alias_of), None
+    )
+
+
+def route_of(stream: str, config: Mapping[str, Any]) -> Route:
+    """The rules of a stream. Raises SettingsError naming the setting that is wrong."""
+    resource = resource_of(stream, config)
+
+    def of(setting: str, default: Any) -> Any:
+        return _for_stream(config, setting, stream, resource, default)
+
+    field_map = of("field_map", {})
+    _check_fields("field_map", stream, resource, field_map.values() if field_map else ())
+    mode = _one_of("modes", of("modes", "upsert"), MODES)
+    match_on = of("match_on", None)
+    if match_on is None:
+        match_on = MATCH_ON.get(resource.name, ())
+    elif not isinstance(match_on, (list, tuple)):
+        raise SettingsError(f"match_on: stream {stream!r} wants a list of fields.")
+    _check_shown("match_on", stream, resource, match_on)
+    return Route(
+        stream=stream,
+        resource=resource,
+        mode="update" if _only_updates(config, stream, resource) else mode,
+        key_property=config.get("external_id_property") or EXTERNAL_ID,
+        id_property=config.get("precoro_id_property") or None,
+        field_map=field_map,
+        defaults={**_default_values(config, stream, resource), **of("defaults", {})},
+        match_on=tuple(match_on),
+        cleared=_fields_with("nulls", of("nulls", "keep"), "clear", "keep"),
+        replaced=_fields_with("lists", of("lists", "merge"), "replace", "merge"),
+        unknown_fields=config.get("unknown_fields") or "warn",
+        on_missing=_one_of(
+            "on_missing", of("on_missing", "ignore"), ("ignore", "report", "disable")
+        ),
+        only_update_fields=_only_update_fields(config, resource),
+    )
+
+
+def check_streams(config: Mapping[str, Any]) -> None:
+    """Refuse settings that send a stream nowhere, before anything is read."""
+    for stream, resource in _object(config, "stream_resources").items():
+        if _named(str(resource)) is None:
+            raise SettingsError(
+                f"stream_resources sends {stream!r} to {resource!r}, which Precoro does not "
+                f"have. {_suggest(str(resource))}"
+            )
+    for name in ("field_map", "defaults", "modes", "match_on", "nulls", "lists", "on_missing"):
+        _object_or_text(config, name)
+
+
+# Reading settings, which Meltano may hand over as texts
+
+
+def _object(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    given = _object_or_text(config, name)
+    if isinstance(given, str):
+        raise SettingsError(f"{name} must be an object, not {given!r}.")
+    return given
+
+
+def _object_or_text(config: Mapping[str, Any], name: str) -> Any:
+    given = config.get(name)
+    if given in (None, ""):
+        return {}
+    if isinstance(given, str) and given.lstrip()[:1] in ("{", "["):
+        try:
+            given = json.loads(given)
+        except ValueError as problem:
+            raise SettingsError(f"{name} is no JSON ({problem}).") from None
+    if not isinstance(given, (dict, list, str)):
+        raise SettingsError(f"{name} must be an object, not {given!r}.")
+    return given
+
+
+def _for_stream(
+    config: Mapping[str, Any], setting: str, stream: str, resource: Resource, default: Any
+) -> Any:
+    given = _object_or_text(config, setting)
+    if isinstance(given, str):
+        return given
+    if isinstance(given, list):
+        raise SettingsError(f"{setting} must be an object by stream, not a list.")
+    chosen = given.get(stream, given.get(resource.name))
+    return default if chosen is None else chosen
+
+
+def _one_of(setting: str, given: Any, options: Iterable[str]) -> str:
+    if given not in options:
+        nearest = difflib.get_close_matches(str(given), list(options), n=1, cutoff=0.0)[0]
+        raise SettingsError(
+            f"{setting} takes {', '.join(options)}, not {given!r}; the nearest is {nearest}."
+        )
+    return str(given)
+
+
+def _fields_with(setting: str, given: Any, wanted: str, other: str) -> frozenset[str]:
+    if not isinstance(given, dict):
+        return frozenset("*") if _one_of(setting, given, (wanted, other)) == wanted else frozenset()
+    return frozenset(
+        name for name, each in given.items() if _one_of(setting, each, (wanted, other)) == wanted
+    )
+
+
+def _check_fields(setting: str, stream: str, resource: Resource, names: Iterable[Any]) -> None:
+    known = record_names(resource).keys() | {EXTERNAL_ID, "idn"}
+    for name in names:
+        if name not in known:
+            _refuse_field(setting, stream, resource, name, form_keys(resource).keys())
+
+
+def _check_shown(setting: str, stream: str, resource: Resource, names: Iterable[Any]) -> None:
+    for name in names:
+        if name not in resource.by_name:
+            _refuse_field(setting, stream, resource, name, resource.by_name)
+
+
+def _refuse_field(
+    setting: str, stream: str, resource: Resource, name: Any, known: Iterable[str]
+) -> None:
+    nearest = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.0)
+    hint = f" The nearest is {nearest[0]}." if nearest else ""
+    raise SettingsError(
+        f"{setting}: stream {stream!r} names {name!r}, which {resource.name} do not have.{hint}"
+    )
+
+
+# What another target's configuration says
+
+
+def _default_values(config: Mapping[str, Any], stream: str, resource: Resource) -> dict[str, Any]:
+    found = {}
+    for each in _list(config, "default_values"):
+        name, value = each.get("field"), each.get("value")
+        named = _named(str(each.get("stream") or ""))
+        if name and value is not None and (each.get("stream") == stream or named is resource):
+            found[str(name)] = _typed(each, value)
+    return found
+
+
+def _typed(each: Mapping[str, Any], value: Any) -> Any:
+    kind = str(each.get("type") or "string").lower()
+    try:
+        if kind in ("int", "integer"):
+            return int(str(value))
+        if kind in ("float", "number", "decimal"):
+            return Decimal(str(value))
+        if kind in ("bool", "boolean"):
+            return {"true": True, "1": True, "false": False, "0": False}[str(value).lower()]
+    except (ValueError, KeyError, InvalidOperation):
+        raise SettingsError(
+            f"default_values: {value!r} for {each.get('field')!r} is no {kind}."
+        ) from None
+    return value
+
+
+def _only_updates(config: Mapping[str, Any], stream: str, resource: Resource) -> bool:
+    return any(
+        not each.get("is_icf")
+        and not each.get("is_dcf")
+        and (str(each.get("table")).lower() == stream.lower() or _named(str(each.get("table"))) is resource)
+        for each in _list(config, "only_update_existing_records")
+    )
+
+
+def _only_update_fields(config: Mapping[str, Any], resource: Resource) -> frozenset[str]:
+    """Names of custom fields whose options are only updated."""
+    flag = {"item_custom_field_options": "is_icf", "document_custom_field_options": "is_dcf"}
+    wanted = flag.get(resource.name)
+    if wanted is None:
+        return frozenset()
+    return frozenset(
+        str(each.get("table")).strip().casefold()
+        for each in _list(config, "only_update_existing_records")
+        if each.get(wanted)
+    )
+
+
+def _list(config: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    given = _object_or_text(config, name)
+    if given == {}:
+        return []
+    if not isinstance(given, list) or not all(isinstance(each, dict) for each in given):
+        raise SettingsError(f"{name} must be a list of objects.")
+    return given
+
+
+def _suggest(name: str) -> str:
+    folded = name.lower()
+    known = next((ours for theirs, ours in _ALSO_CALLED.items() if theirs in folded), None)
+    nearest = known or difflib.get_close_matches(folded, ACCEPTED, n=1, cutoff=0.0)[0]
+    return f"Known are {', '.join(ACCEPTED)}; the nearest is {nearest}."
