@@ -254,25 +254,37 @@ def _forever(path: str, counter: str) -> None:
 def kills(total: int = 1000) -> None:
     """SIGKILL in the midst of taking turns: what is missing, stuck, or counted for nothing."""
     with tempfile.TemporaryDirectory() as folder:
-        path, counter = str(Path(folder) / "quota.sqlite3"), str(Path(folder) / "turns")
+        path, counter = Path(folder) / "quota.sqlite3", Path(folder) / "turns"
         context = multiprocessing.get_context("fork")
-        lost = stuck = used = taken = 0
+        missing = stuck = counted = noted = used = taken_back = 0
         for number in range(total):
-            run = context.Process(target=_forever, args=(path, counter))
+            run = context.Process(target=_forever, args=(str(path), str(counter)))
             run.start()
             time.sleep(0.004 + (number % 17) * 0.001)
             os.kill(run.pid or 0, signal.SIGKILL)
             run.join()
-            taken = Path(counter).stat().st_size if Path(counter).exists() else 0
-            quota = Quota(FastClock(1.0), ledger=SqliteLedger(Path(path)), process="bench")
+            ledger = SqliteLedger(path)
+            noted += sum(file.stat().st_size for file in path.parent.rglob("*.used")) // 8
+            before = _used_today(ledger)
+            quota = Quota(FastClock(1.0), ledger=ledger, process="bench")
             began = time.perf_counter()
-            used = quota.report()["windows"]["day"]["used"]
+            counted = quota.report()["windows"]["day"]["used"]
             stuck += time.perf_counter() - began > 1
-            lost += used < taken  # a turn that was taken, and is not counted
             quota.close()
-    print(f"{total} kills: {taken} turns taken, {used} counted")
-    print(f"  a taken turn was missing after {lost} kills, the ledger was stuck after {stuck}")
-    print(f"  turns counted, whose process was killed before it used them: {used - taken}")
+            taken_back += before - counted
+            used = counter.stat().st_size if counter.exists() else 0
+            missing += counted < used  # a turn that was used, and is not counted
+    print(f"{total} kills")
+    print(f"  turns granted: {counted + taken_back}, of which were taken back: {taken_back}")
+    print(f"  turns counted: {counted}, marked as taken: {noted}, used: {used}")
+    print(f"  lost in acquiring, counted - marked: {counted - noted}")
+    print(f"  killed after acquiring, before the use: marked - used: {noted - used}")
+    print(f"  a used turn was not counted after {missing} kills, the ledger stuck after {stuck}")
+
+
+def _used_today(ledger: SqliteLedger) -> int:
+    book = ledger.keys("memory:book").get("memory:book") or {"windows": {"day": [0, 0]}}
+    return int(book["windows"]["day"][1])
 
 
 PARTS: dict[str, Callable[[], None]] = {

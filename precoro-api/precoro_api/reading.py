@@ -88,6 +88,7 @@ class Reading:
             resource=self.resource.name,
         )
 
+
 class _Look:
     """One pass over the list, and what it proves."""
 

@@ -7,7 +7,17 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from precoro_api.quota.windows import LENGTHS, Book, Grant, Limits, Refusal, Window, decide, tell
+from precoro_api.quota.windows import (
+    LENGTHS,
+    Book,
+    Grant,
+    Limits,
+    Refusal,
+    Window,
+    decide,
+    refund,
+    tell,
+)
 
 DAY = 1_800_057_600.0  # 2027-01-16 00:00:00 UTC: a day, an hour and a minute begin
 
@@ -55,13 +65,56 @@ def test_a_request_that_may_arrive_in_the_next_window_counts_in_both():
 def test_a_request_that_was_held_up_counts_once_in_each_window():
     limits = Limits(minute=2, hour=2, day=2)
     first = decide(Book(), limits, now=DAY + 59, spread=0.5)
-    again = decide(first.book, limits, now=DAY + 60.2, spread=0.5, counted=(DAY + 59, DAY + 59.5))
+    again = decide(first.book, limits, now=DAY + 60.2, spread=0.5, counted=first.counted)
     assert isinstance(again, Grant)
     windows = again.book.windows
     assert (windows["minute"].used, windows["hour"].used, windows["day"].used) == (1, 1, 1)
     third = decide(again.book, limits, now=DAY + 61, spread=0.5)
     assert isinstance(third, Grant)
     assert decide(third.book, limits, now=DAY + 62, spread=0.5).why == "day"
+
+
+def test_a_request_that_was_held_up_under_a_clock_that_is_behind_counts_once():
+    book = spend(Book(), Limits(), 1, DAY + 60)  # by another's clock the next minute has begun
+    first = decide(book, Limits(), now=DAY + 59.5, spread=0.1)
+    again = decide(first.book, Limits(), now=DAY + 60.2, spread=0.1, counted=first.counted)
+    assert again.book.windows["minute"].used == 2
+
+
+@pytest.mark.parametrize("kind", LENGTHS)
+def test_a_turn_that_is_taken_back_can_be_given_once_more(kind):
+    limits = Limits(**{"minute": None, "hour": None, "day": None, kind: 3})
+    book = spend(Book(), limits, 2, DAY)
+    last = decide(book, limits, now=DAY + 1, spread=0.1)
+    book = refund(last.book, last.counted)
+    assert isinstance(decide(book, limits, now=DAY + 2, spread=0.1), Grant)
+    assert isinstance(decide(spend(book, limits, 1, DAY + 2), limits, now=DAY, spread=0), Refusal)
+
+
+def test_a_turn_that_counted_in_both_windows_is_taken_back_in_both():
+    late = decide(Book(), Limits(), now=DAY + 59.5, spread=1.0)
+    minute = refund(late.book, late.counted).windows["minute"]
+    assert (minute.used, minute.carried) == (0, 0)
+    following = decide(late.book, Limits(), now=DAY + 61, spread=0.1).book
+    assert following.windows["minute"].used == 2
+    assert refund(following, late.counted).windows["minute"].used == 1
+
+
+def test_a_turn_is_not_taken_back_from_windows_that_it_did_not_count_in():
+    first = decide(Book(), Limits(), now=DAY, spread=0.1)
+    book = refund(spend(first.book, Limits(), 1, DAY + 60), first.counted)
+    assert {kind: window.used for kind, window in book.windows.items()} == {
+        "minute": 1,
+        "hour": 1,
+        "day": 1,
+    }
+    assert refund(Book(), first.counted) == Book()
+
+
+def test_what_was_carried_is_remembered_when_a_429_shuts_the_window():
+    late = decide(Book(), Limits(), now=DAY + 59.5, spread=1.0).book
+    shut = tell(late, Limits(), limiter="Minute limiter", opens_at=DAY + 61, now=DAY + 59.8)
+    assert shut.windows["minute"].at(DAY + 61, 60.0).used == 1
 
 
 def test_nothing_is_carried_over_a_window_that_nobody_used():
@@ -184,17 +237,36 @@ class Server:
     travel=st.floats(0.01, 3),
 )
 def test_no_window_of_the_server_is_ever_exceeded(data, minute, hour, skew, travel):
-    """Whatever the pauses, wherever the clock stands in its bounds, however long it travels."""
+    """Whatever the pauses, wherever the clock stands in its bounds, however long it travels.
+
+    Some are held up and ask again, some die before they send, and these are taken back some time.
+    At the end the book holds what was sent, neither more nor less.
+    """
     limits = Limits(minute=minute, hour=hour, day=200, identical_minute=None, identical_hour=None)
     server, book, true = Server(limits), Book(), DAY + 3570
+    sent, dead, counted = [], [], None
     for _ in range(data.draw(st.integers(1, 60))):
+        if dead and data.draw(st.booleans()):
+            place = data.draw(st.integers(0, len(dead) - 1))
+            book = refund(Book.from_json(book.to_json()), dead.pop(place))
         low = true - data.draw(st.floats(0, skew))  # the earliest moment that it may be
-        verdict = decide(book, limits, now=low, spread=skew + travel)
+        verdict = decide(book, limits, now=low, spread=skew + travel, counted=counted)
+        book = verdict.book
         if isinstance(verdict, Refusal):
             assert verdict.until > low
             true += verdict.until - low
-            book = verdict.book
             continue
-        book = verdict.book
-        assert server.serves(true + data.draw(st.floats(0, travel)))
+        fate = data.draw(st.sampled_from(["sent", "sent", "sent", "dead", "held up"]))
+        counted = verdict.counted if fate == "held up" else None
+        if fate == "sent":
+            sent.append(verdict.counted)
+            assert server.serves(true + data.draw(st.floats(0, travel)))
+        elif fate == "dead":
+            dead.append(verdict.counted)
         true += data.draw(st.sampled_from([0.0, 0.01, 0.5, 7.0, 58.0]))
+    for each in [*dead, counted or {}]:
+        book = refund(book, each)
+    for kind, window in book.windows.items():
+        end = window.start + LENGTHS[kind]
+        assert window.used == sum(window.start in each[kind] for each in sent)
+        assert window.carried == sum(end in each[kind] for each in sent)

@@ -13,7 +13,6 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from precoro_api import (
     BY_NAME,
@@ -27,7 +26,7 @@ from precoro_api import (
 )
 from precoro_api.download import TooLarge
 
-from tap_precoro.storage import Storage, library_errors
+from tap_precoro.storage import Storage, StorageTrouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +51,6 @@ _DEVICES = frozenset(
 )
 _ENOUGH = 3
 """Failures in a row that are no fault of the file's, or tries of one that is gone."""
-_LONGEST_REASON = 200
 
 
 @dataclass(frozen=True)
@@ -149,7 +147,6 @@ class Folder:
             raise SettingsError("attachments_path is empty: name a folder, or leave it out.")
         self._client = client
         self._most = most
-        self._secrets = [text for text in (urlsplit(url).password, urlsplit(url).username) if text]
         self._failures: dict[tuple[str, str, int], _Failure] = {}
         self._tried: set[tuple[str, str, int]] = set()
         self._in_a_row = ("", 0)
@@ -158,15 +155,14 @@ class Folder:
         self.noted = True
         """Whether all that failed is on record: until then no bookmark may pass its document."""
         try:
-            with library_errors():
-                self._storage = Storage(url)
-                self._storage.write(_FAILED + _PART, b"")
-                self._storage.remove(_FAILED + _PART)
-                self._load()
-        except (OSError, ValueError, ImportError, NotImplementedError) as problem:
+            self._storage = Storage(url)
+            self._storage.write(_FAILED + _PART, b"")
+            self._storage.remove(_FAILED + _PART)
+            self._load()
+        except StorageTrouble as problem:
             raise SettingsError(
-                f"attachments_path cannot be used: {self._words(problem)}. Name a folder that "
-                "can be written to; one elsewhere may need a plugin of fsspec, such as s3fs."
+                f"attachments_path cannot be used: {problem}. Name a folder that can be written "
+                "to; one elsewhere may need a plugin of fsspec, such as s3fs."
             ) from None
 
     def path_of(self, file: FileRef) -> str:
@@ -215,18 +211,17 @@ class Folder:
     def _attempt(self, file: FileRef) -> str | None:
         key = _key(file)
         try:
-            with library_errors():
-                path = self._existing(file)
-                if path is None and key in self._tried:
-                    return None
-                if path is None and self._stopped:
-                    if key not in self._failures:
-                        self._note(_Failure(file, "not tried: too many failed before it"))
-                    return None
-                path = path or self._download(file)
+            path = self._existing(file)
+            if path is None and key in self._tried:
+                return None
+            if path is None and self._stopped:
+                if key not in self._failures:
+                    self._note(_Failure(file, "not tried: too many failed before it"))
+                return None
+            path = path or self._download(file)
         except (QuotaSpent, BadCredentials):
             raise
-        except (PrecoroError, OSError) as problem:
+        except (PrecoroError, StorageTrouble) as problem:
             self._fail(file, problem)
             return None
         if self._failures.pop(key, None):
@@ -274,8 +269,8 @@ class Folder:
 
     def _fail(self, file: FileRef, problem: Exception) -> None:
         """Say it and note it; count what may be no fault of the file's."""
-        of_storage = isinstance(problem, OSError)
-        reason = f"attachments_path: {self._words(problem)}" if of_storage else str(problem)
+        of_storage = isinstance(problem, StorageTrouble)
+        reason = f"attachments_path: {problem}" if of_storage else str(problem)
         kind, least = "storage" if of_storage else "", 0
         if isinstance(problem, TooLarge):
             reason, least = f"{reason} See attachment_max_mb.", problem.size
@@ -312,26 +307,17 @@ class Folder:
 
     def _save(self) -> None:
         lines = "".join(f"{each.line}\n" for each in self._failures.values())
-        try:
-            with library_errors():
-                if self._stopped == "storage":
-                    self.noted = False
-                elif lines:
-                    self._storage.write(_FAILED + _PART, lines.encode())
-                    self._storage.move(_FAILED + _PART, _FAILED)
-                    self.noted = True
-                else:
-                    self._storage.remove(_FAILED)
-                    self.noted = True
-        except OSError as problem:
+        if self._stopped == "storage":
             self.noted = False
-            logger.warning(
-                "attachments_path: %s cannot be written: %s", _FAILED, self._words(problem)
-            )
-
-    def _words(self, problem: Exception) -> str:
-        """What a file system says, in one line, without what an address may hold of secrets."""
-        said = (isinstance(problem, OSError) and problem.strerror) or str(problem)
-        for secret in self._secrets:
-            said = said.replace(secret, "***")
-        return " ".join(said.split())[:_LONGEST_REASON].rstrip(".") or type(problem).__name__
+            return
+        try:
+            if lines:
+                self._storage.write(_FAILED + _PART, lines.encode())
+                self._storage.move(_FAILED + _PART, _FAILED)
+            else:
+                self._storage.remove(_FAILED)
+            self.noted = True
+        except StorageTrouble as problem:
+            if self.noted:
+                logger.warning("attachments_path: %s cannot be written: %s.", _FAILED, problem)
+            self.noted = False

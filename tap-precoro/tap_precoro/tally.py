@@ -74,6 +74,8 @@ class Tally:
         if self.left:
             many = sum(self.left.values())
             told = ", ".join(f"{name} {left:,}" for name, left in self.left.items())
-            logger.warning("Left for the next run: %s; %s requests still needed.", told, f"{many:,}")
+            logger.warning(
+                "Left for the next run: %s; %s requests still needed.", told, f"{many:,}"
+            )
         if self.failed:
             logger.error("Failed, see above: %s. The others are read.", ", ".join(self.failed))

@@ -52,7 +52,15 @@ class Directory:
         self._absent: set[str] = set()
         self._rows: dict[str, Row] | None = None
         self._indexes: dict[str, dict[str, list[Row]]] = {}
-        self._kept = {resource.primary_key, "idn", EXTERNAL_ID, "name", "parent", "enable", "status"}
+        self._kept = {
+            resource.primary_key,
+            "idn",
+            EXTERNAL_ID,
+            "name",
+            "parent",
+            "enable",
+            "status",
+        }
         self._kept |= {key.shown_as for key in form_keys(resource).values()}
         self._kept |= set(resource.business_keys)
 

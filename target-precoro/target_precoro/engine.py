@@ -19,7 +19,7 @@ from precoro_api.ahead import in_order
 
 from target_precoro.directory import Directories, folded
 from target_precoro.form_keys import path_keys
-from target_precoro.journal import Begun, Earlier, Intent
+from target_precoro.journal import Begun, Earlier, Intent, Parked
 from target_precoro.outcome import ROW_ERRORS, Outcome, Pending, class_of
 from target_precoro.payments import PAYMENTS, Payments
 from target_precoro.routes import MATCH_ON
@@ -35,7 +35,7 @@ from target_precoro.upsert import (
     plan,
     unseen,
 )
-from target_precoro.wanted import Reference
+from target_precoro.wanted import Reference, wanted_of
 from target_precoro.writer import MadeElsewhere, Writer
 
 if TYPE_CHECKING:
@@ -46,13 +46,14 @@ if TYPE_CHECKING:
 
     from target_precoro.directory import Directory
     from target_precoro.journal import Journal
+    from target_precoro.routes import Route
     from target_precoro.upsert import Plan
-    from target_precoro.wanted import Wanted
 
 __all__ = ["Engine"]
 
 logger = logging.getLogger(__name__)
 
+_LEARNED_KEPT = 7 * 86400.0
 _MOST_LOOKS = 5
 """How often a record is looked for again because another process is writing it, too."""
 
@@ -71,6 +72,7 @@ class Engine:
         profile: Profile,
         *,
         update_method: str,
+        route_of: Callable[[str], Route],
         settle: Callable[[Pending, Outcome], None],
         wanted_still: Callable[[], bool],
     ) -> None:
@@ -80,18 +82,22 @@ class Engine:
         self.waiting: list[Pending] = []
         self._profile = profile
         self._update_method = update_method
+        self._route_of = route_of
         self._settle = settle
         self._wanted_still = wanted_still
         self._writers: dict[str, Writer] = {}
         self._made: set[str] = set()
         self._told: set[tuple[str, str]] = set()
         self._payments = Payments(client, self.directories)
+        self._parked_keys = {(each.stream, each.key) for each in journal.parked()}
+        self._keys: set[tuple[str, str]] = set()
         self._open = {(each.resource, each.key) for each in journal.open_intents()}
 
     def writer_of(self, resource: Resource) -> Writer:
         """The one writer of a resource: what it learns holds for all streams."""
         known = self._writers.get(resource.name)
         if known is None:
+            kept = self.client.quota.recall(f"learned:{resource.name}")
             known = self._writers[resource.name] = Writer(
                 self.client,
                 resource,
@@ -100,6 +106,7 @@ class Engine:
                 self._profile,
                 MATCH_ON.get(resource.name, ()),
             )
+            known.learned.recall(kept)
         return known
 
     # A batch
@@ -107,7 +114,9 @@ class Engine:
     def write(self, batch: Iterable[Pending]) -> None:
         """Write what can be written of a batch; what waits for others is kept in `waiting`."""
         looked_at = self.client.quota.server_now()
-        todo = self._looked_up(list(batch))
+        batch = list(batch)
+        self._keys |= {(e.route.stream, key_of(e)) for e in batch} & self._parked_keys
+        todo = self._looked_up(batch)
         while todo:
             todo = [self._resolved(each) for each in todo]
             wave, todo = _wave(todo)
@@ -135,7 +144,9 @@ class Engine:
         for directory, many in by_directory.items():
             try:
                 directory.prepare([(each.route, each.wanted) for each in many])
-                self.directories.ask((ref, directory.place) for m in many for ref in m.wanted.references)
+                self.directories.ask(
+                    (ref, directory.place) for m in many for ref in m.wanted.references
+                )
                 if directory.resource.name == PAYMENTS:
                     self._payments.prepare([each.wanted for each in many])
             except (NotAllowed, NotFound) as problem:
@@ -179,7 +190,9 @@ class Engine:
         hopeless = [ref for ref in each.wanted.references if ref.by != "externalId"]
         if hopeless:
             told = ", ".join(map(str, hopeless))
-            self._settle(each, Outcome("rejected", reason=f"Precoro has no {told}", error="reference"))
+            self._settle(
+                each, Outcome("rejected", reason=f"Precoro has no {told}", error="reference")
+            )
         else:
             self.waiting.append(each)
 
@@ -187,7 +200,8 @@ class Engine:
         """Write those who waited for what has been made meanwhile."""
         while self._made and self._wanted_still():
             made, self._made = self._made, set()
-            awake, asleep = [], []
+            awake: list[Pending] = []
+            asleep: list[Pending] = []
             for each in self.waiting:
                 waits = {ref.resource for ref in each.wanted.references}
                 each = self._resolved(each) if waits & made else each  # noqa: PLW2901
@@ -200,14 +214,80 @@ class Engine:
                     wave, awake = _wave(awake)
                     self._carry_out(wave, looked_at)
 
+    def finish(self) -> None:
+        """The input is over: try what earlier runs parked, and park what still waits."""
+        again = [
+            each for each in self._parked() if (each.route.stream, key_of(each)) not in self._keys
+        ]
+        if again:
+            self.write(again)
+        if not self._wanted_still():
+            return
+        waiting, self.waiting = self.waiting, []
+        circles = _circles(waiting)
+        for each in waiting:
+            reason = "Precoro does not have " + ", ".join(map(str, each.wanted.references))
+            circle = circles.get(key_of(each))
+            if circle:
+                told = f"it refers to itself by way of others: {circle}"
+                self._settle(each, Outcome("rejected", reason=told, error="reference"))
+                continue
+            self._park(each, reason)
+            self._settle(each, Outcome("waiting", reason=reason, error="reference"))
+
+    def _park(self, each: Pending, reason: str) -> None:
+        waits_for = tuple((ref.resource, ref.value) for ref in each.wanted.references)
+        self.journal.park(
+            Parked(
+                each.route.stream,
+                key_of(each),
+                each.record,
+                each.schema,
+                each.key_properties,
+                waits_for,
+                reason,
+                fingerprint(each),
+                self.client.quota.server_now(),
+            )
+        )
+
+    def _parked(self) -> Iterator[Pending]:
+        """What earlier runs parked, oldest first."""
+        for parked in self.journal.parked():
+            route = self._route_of(parked.stream)
+            yield Pending(
+                0,
+                route,
+                parked.record,
+                wanted_of(route, parked.record),
+                parked.schema,
+                parked.key_properties,
+                replayed=True,
+            )
+
+    def close(self) -> None:
+        """Keep what was learned for the next run."""
+        for name, writer in self._writers.items():
+            self.client.quota.remember(f"learned:{name}", writer.learned.as_json, _LEARNED_KEPT)
+
     # Writing
 
     def _carry_out(self, wave: list[Pending], looked_at: float) -> None:
+        # What the first write of a resource teaches spares the others a request each.
+        while wave and self.writer_of(wave[0].route.resource).is_learning and self._wanted_still():
+            first, *wave = wave
+            self._heard(first, self._one(first, looked_at))
         calls = (partial(self._one, each, looked_at) for each in self._while_wanted(wave))
         for each, outcome in zip(wave, in_order(calls, self.client.quota), strict=False):
-            if outcome.action in ("created", "linked"):
-                self._made.add(each.route.resource.name)
-            self._settle(each, outcome)
+            self._heard(each, outcome)
+
+    def _heard(self, each: Pending, outcome: Outcome) -> None:
+        if outcome.action in ("created", "linked"):
+            self._made.add(each.route.resource.name)
+        stream, key = each.route.stream, key_of(each)
+        if (stream, key) in self._parked_keys and outcome.action != "rejected":
+            self.journal.unpark(stream, key)
+        self._settle(each, outcome)
 
     def _while_wanted(self, wave: list[Pending]) -> Iterator[Pending]:
         for each in wave:
@@ -370,6 +450,27 @@ def _wave(todo: list[Pending]) -> tuple[list[Pending], list[Pending]]:
         taken |= names
         (rest if blocked else wave).append(each)
     return wave, rest
+
+
+def _circles(waiting: list[Pending]) -> dict[str, str]:
+    """Those that wait for each other in a circle, by key, with the circle in words."""
+    leads = {
+        key_of(each): [f"{_prefix(each)}{ref.value}" for ref in each.wanted.references]
+        for each in waiting
+    }
+    found: dict[str, str] = {}
+    for start in leads:
+        path, at = [start], start
+        while (at := next((n for n in leads.get(at, []) if n in leads), "")) and at not in path:
+            path.append(at)
+        if at == start:
+            found[start] = " → ".join(key.rsplit("/", 1)[-1] for key in [*path, start])
+    return found
+
+
+def _prefix(each: Pending) -> str:
+    place = "/".join(f"{value}" for value in each.wanted.place.values())
+    return f"{place}/" if place else ""
 
 
 def _references(values: Mapping[str, Any]) -> list[Reference]:

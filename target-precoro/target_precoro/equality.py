@@ -39,7 +39,7 @@ def same_id(one: Any, other: Any) -> bool:
     return number and left.isdigit() and right.isdigit() and int(left) == int(right)
 
 
-def misfit(resource: Resource, key: FormKey, value: Any) -> str | None:
+def misfit(resource: Resource, key: FormKey, value: Any) -> str | None:  # noqa: PLR0911
     """Why this value cannot be sent, if it cannot."""
     if value is None or isinstance(value, Reference):
         return None
@@ -59,7 +59,9 @@ def misfit(resource: Resource, key: FormKey, value: Any) -> str | None:
     return None
 
 
-def says(resource: Resource, key: FormKey, old: Any, wanted: Any, *, whole: bool = False) -> bool:
+def says(  # noqa: PLR0911 - a list of cases
+    resource: Resource, key: FormKey, old: Any, wanted: Any, *, whole: bool = False
+) -> bool:
     """Whether the row says already what is wanted; `whole` lists must have nothing else."""
     if key.is_list:
         before, after = set(map(_item, _list(old))), set(map(_item, _list(wanted)))

@@ -241,10 +241,11 @@ class Journal:
         last = newest[0] if newest else 0
         # One that ends later than now is of a clock that was set back since: it would never be old.
         over = "ended is not null and (abs(ended - :now) > :kept or number <= :last)"
-        values = {"now": now, "kept": _REMEMBERED, "last": last}
+        values = {"now": now, "kept": _REMEMBERED, "last": last, "own": self._store.holder}
         db.execute(
             "update forgotten set until = max(until, coalesce((select max(ended) from creates "  # noqa: S608 - our own words
-            f"where {over} and ended <= :now), until))",
+            # Of its own creates a process knows for as long as it lives.
+            f"where {over} and ended <= :now and holder <> :own), until))",
             values,
         )
         db.execute(f"delete from creates where {over}", values)  # noqa: S608 - our own words

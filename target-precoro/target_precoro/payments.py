@@ -33,7 +33,7 @@ _AMOUNT = "sumPaid"
 _UNPAID = (DocumentStatus.APPROVED, DocumentStatus.PARTLY_PAID)
 
 
-def plan_payment(
+def plan_payment(  # noqa: PLR0911 - a list of cases
     wanted: Wanted, invoice: Mapping[str, Any] | None, existing: Sequence[Mapping[str, Any]]
 ) -> Plan:
     """What to do for a payment of an invoice, given the payments that this invoice may have.
@@ -83,7 +83,9 @@ def _made(
             continue  # another payment, by its own external id
         if row.get("status") == DocumentStatus.CANCELED:
             continue
-        same_day = says(_RESOURCE, keys["payDate"], row.get("payDate"), wanted.values.get("payDate"))
+        same_day = says(
+            _RESOURCE, keys["payDate"], row.get("payDate"), wanted.values.get("payDate")
+        )
         if same_day and _decimal(row.get(_AMOUNT)) == amount:
             return row
     return None
@@ -122,9 +124,9 @@ class Payments:
                 self._invoices.setdefault(str(row.get("id")), row)
         for invoice_id in missing:
             if invoice_id not in self._invoices:
-                row = invoices.by_key("id", invoice_id)
-                if row is not None:
-                    self._invoices[invoice_id] = dict(row)
+                found = invoices.by_key("id", invoice_id)
+                if found is not None:
+                    self._invoices[invoice_id] = dict(found)
         if any(self._may_be_paid(str(invoice_id)) for invoice_id in asked):
             self._directories.of(_RESOURCE, {}).read_all()
 

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from precoro_api import BY_NAME, RESOURCES, SettingsError
 
@@ -112,6 +112,19 @@ class Route:
         """Whether an `idn` in a record names an existing document."""
         return self.resource.addressed_by == "idn" and self.resource.patch is not None
 
+    def check_schema(self, schema: Mapping[str, Any]) -> None:
+        """Raise SettingsError where a whole stream asks for what the API does not offer."""
+        if self.resource.name not in DOCUMENTS:
+            return
+        offered = [self.field_map.get(name, name) for name in schema.get("properties") or ()]
+        if not offered or {"idn", self.id_property, "externalIntegrationLog"} & set(offered):
+            return
+        raise SettingsError(
+            f"stream {self.stream!r}: the public API does not offer to create "
+            f"{self.resource.name}; it lets one link and annotate those that exist. Give each "
+            "record the idn of its document, or leave the stream out."
+        )
+
     def clears(self, stem: str) -> bool:
         """Whether a null empties that field."""
         return bool({stem, "*"} & self.cleared)
@@ -200,7 +213,7 @@ def _object(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     given = _object_or_text(config, name)
     if isinstance(given, str):
         raise SettingsError(f"{name} must be an object, not {given!r}.")
-    return given
+    return cast("Mapping[str, Any]", given)
 
 
 def _object_or_text(config: Mapping[str, Any], name: str) -> Any:
@@ -302,7 +315,10 @@ def _only_updates(config: Mapping[str, Any], stream: str, resource: Resource) ->
     return any(
         not each.get("is_icf")
         and not each.get("is_dcf")
-        and (str(each.get("table")).lower() == stream.lower() or _named(str(each.get("table"))) is resource)
+        and (
+            str(each.get("table")).lower() == stream.lower()
+            or _named(str(each.get("table"))) is resource
+        )
         for each in _list(config, "only_update_existing_records")
     )
 

@@ -8,12 +8,12 @@ from precoro_api import LOOKUP_LIMIT
 from singer_sdk import Sink
 from typing_extensions import override
 
-from target_precoro.outcome import Pending
 from target_precoro.wanted import wanted_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from target_precoro.outcome import Pending
     from target_precoro.target import TargetPrecoro
 
 __all__ = ["PrecoroSink"]

@@ -1,27 +1,20 @@
-"""The target: its settings, which stream goes where, and state that never runs ahead of data."""
+"""The target: messages in, records to the engine, and state that never runs ahead of data."""
 
 from __future__ import annotations
 
-import difflib
 import signal
 import sys
+import time
 from collections import deque
-from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
-from precoro_api import (
-    BY_NAME,
-    RESOURCES,
-    BadCredentials,
-    PrecoroError,
-    QuotaSpent,
-    Resource,
-    SettingsError,
-    client_from,
-)
+from precoro_api import BadCredentials, PrecoroError, QuotaSpent, SettingsError, client_from
+from precoro_api.connection import state_folder
 from precoro_api.profile import Profile, profile_of
-from precoro_api.settings import Setting, json_schema
+from precoro_api.quota import token_digest
+from precoro_api.settings import json_schema
 from singer_sdk import Target
 from singer_sdk.exceptions import InvalidRecord, MissingKeyPropertiesError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
@@ -29,53 +22,32 @@ from singer_sdk.plugin_base import PluginBase
 from singer_sdk.singerlib.json import serialize_json
 from typing_extensions import override
 
+from target_precoro.engine import Engine, key_of
+from target_precoro.journal import Journal
+from target_precoro.limit import FailureLimit, TooManyFailures
+from target_precoro.outcome import Outcome, Pending
+from target_precoro.report import Links, Rejects, Report
+from target_precoro.routes import ACCEPTED, Route, check_streams, route_of
+from target_precoro.settings import OWN_SETTINGS
 from target_precoro.sinks import PrecoroSink
-from target_precoro.tally import Rejects, Tally
+from target_precoro.tally import Tally
+from target_precoro.wanted import wanted_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from types import FrameType
 
     from precoro_api import Client
 
-__all__ = ["ACCEPTED", "TargetPrecoro"]
+    from target_precoro.wanted import Wanted
 
-ACCEPTED = ("suppliers", "items", "taxes", "payment_terms", "locations", "legal_entities")
-"""The resources that records can go to."""
+__all__ = ["TargetPrecoro"]
 
 _FAILED_ROWS = 1
 _COULD_NOT_WORK = 2
 _MOST_HELD_STATES = 1000
-
-EXTERNAL_ID_PROPERTY = Setting(
-    "external_id_property",
-    "string",
-    "External id property",
-    "The field of the records that names them for good; it becomes Precoro's externalId.",
-    default="externalId",
-)
-STREAM_RESOURCES = Setting(
-    "stream_resources",
-    "object",
-    "Resources of streams",
-    'Where streams go whose names Precoro does not know: {"vendors": "suppliers"}.',
-)
-UPDATE_METHOD = Setting(
-    "update_method",
-    "string",
-    "Update method",
-    "How fields change: `auto` tries PATCH, reads the answer, and goes over to PUT if it "
-    "changed nothing; `patch` and `put` use only the one.",
-    default="auto",
-    options=("auto", "patch", "put"),
-)
-REJECTS_PATH = Setting(
-    "rejects_path",
-    "string",
-    "Rejects path",
-    "A file for refused rows, as Singer messages with the reason; piping it into the target "
-    "tries them again.",
-)
+_RELEASE_EVERY = 1.0
+"""Seconds between states while a long batch is written."""
 
 
 class Interrupted(BaseException):
@@ -88,9 +60,7 @@ class TargetPrecoro(Target):
     name = "target-precoro"
     package_name = "target-precoro"
     default_sink_class = PrecoroSink
-    config_jsonschema: ClassVar[dict[str, Any]] = json_schema(
-        EXTERNAL_ID_PROPERTY, STREAM_RESOURCES, UPDATE_METHOD, REJECTS_PATH
-    )
+    config_jsonschema: ClassVar[dict[str, Any]] = json_schema(*OWN_SETTINGS)
     capabilities: ClassVar[list[Any]] = [
         PluginCapabilities.ABOUT,
         PluginCapabilities.STREAM_MAPS,
@@ -103,21 +73,18 @@ class TargetPrecoro(Target):
         super().__init__(**arguments)
         self.max_parallelism = 1  # one budget of requests, and records in their order
         self.tally = Tally()
-        self.rejects = Rejects(self.config.get("rejects_path"), self.logger)
+        self.rejects = Rejects(self.config.get("rejects_path"))
+        self.report = Report(self.config.get("report_path"))
+        self.links = Links(self.config.get("links_path"))
+        self.limit = FailureLimit.of(self.config.get("max_failures"))
         self.place = 0
+        self._replayed = False
+        self._open: dict[int, None] = {}
         self._held: deque[tuple[int, Any]] = deque()
         self._signal: int | None = None
-        self._in_flight = False
-        self._check_settings()
-
-    def _check_settings(self) -> None:
-        known = {each.name for each in RESOURCES} | {each.path_name for each in RESOURCES}
-        for stream, resource in (self.config.get("stream_resources") or {}).items():
-            if resource not in known:
-                raise SettingsError(
-                    f"stream_resources sends {stream!r} to {resource!r}, which Precoro does not "
-                    f"have. {_suggest(str(resource))}"
-                )
+        self._writing = False
+        self._next_release = 0.0
+        check_streams(self.config)
 
     @classmethod
     @override
@@ -131,6 +98,8 @@ class TargetPrecoro(Target):
             config_jsonschema["properties"].setdefault(name, schema)
         PluginBase.append_builtin_config.__func__(cls, config_jsonschema)  # type: ignore[attr-defined]
 
+    # What all streams share
+
     @cached_property
     def client(self) -> Client:
         """The one client of all sinks: they share its budget of requests."""
@@ -141,40 +110,109 @@ class TargetPrecoro(Target):
         """What is known of this account."""
         return profile_of(self.config)
 
-    # Which stream goes where
+    @cached_property
+    def journal(self) -> Journal:
+        """What was being written, and what waits."""
+        return Journal(self._journal_path, now=self.client.quota.server_now)
 
-    def resource_of(self, stream: str) -> Resource:
-        """The resource that a stream's records go to. Raises SettingsError where there is none."""
-        mapped = (self.config.get("stream_resources") or {}).get(stream, stream)
-        wanted = str(mapped).lower().replace("-", "_")
-        resource = BY_NAME.get(wanted) or next(
-            (each for each in RESOURCES if each.path_name == wanted and not each.alias_of), None
+    @property
+    def _journal_path(self) -> Path | None:
+        given = self.config.get("journal_path")
+        if given == "memory":
+            return None
+        if given:
+            return Path(given).expanduser()
+        if self.config.get("clock_speed") not in (None, 1):
+            return None  # a sandbox whose time passes faster: nothing is to outlive it
+        digest = token_digest(self.config["auth_token"].strip())
+        return state_folder() / f"journal-{digest}.sqlite3"
+
+    @cached_property
+    def engine(self) -> Engine:
+        """What writes records."""
+        return Engine(
+            self.client,
+            self.journal,
+            self.profile,
+            update_method=self.config["update_method"],
+            route_of=lambda stream: route_of(stream, self.config),
+            settle=self.settle,
+            wanted_still=lambda: self._signal is None and not self.limit.reached,
         )
-        if resource is None:
-            raise SettingsError(
-                f"stream_resources does not say where stream {stream!r} goes. {_suggest(stream)} "
-                f'Set stream_resources to {{"{stream}": "…"}}.'
-            )
-        if resource.name not in ACCEPTED:
-            raise SettingsError(
-                f"stream_resources, or its name, sends stream {stream!r} to {resource.name}, which "
-                f"this target does not write. It writes {', '.join(ACCEPTED)}."
-            )
-        return resource
+
+    # Records
+
+    def route_of(self, stream: str, schema: Mapping[str, Any]) -> Route:
+        """The rules of a stream. Raises SettingsError where the API does not offer what it asks."""
+        route = route_of(stream, self.config)
+        route.check_schema(schema)
+        return route
+
+    def take(self, sink: PrecoroSink, record: Mapping[str, Any], wanted: Wanted) -> Pending:
+        """A record of the input as one that waits to be written."""
+        self._open[self.place] = None
+        keys = tuple(sink.key_properties)
+        return Pending(
+            self.place, sink.route, record, wanted, sink.original_schema, keys, self._replayed
+        )
+
+    def write(self, batch: list[Pending]) -> None:
+        """Write a batch, after what its records may refer to."""
+        refers = {name for each in batch for name in each.route.resource.refers.values()}
+        for sink in self._in_order(refers):
+            if sink.pending and sink.pending is not batch:
+                self.drain_one(sink)
+        self._writing = True
+        try:
+            self.engine.write(batch)
+        finally:
+            self._writing = False
+        self._stop_if_asked()
+
+    def _in_order(self, resources: set[str] | None = None) -> list[PrecoroSink]:
+        """The sinks, what is referred to before what refers; of some resources, or of all."""
+        sinks = [sink for sink in self._sinks_active.values() if isinstance(sink, PrecoroSink)]
+        chosen = [s for s in sinks if resources is None or s.route.resource.name in resources]
+        return sorted(chosen, key=lambda sink: ACCEPTED.index(sink.route.resource.name))
+
+    def settle(self, each: Pending, outcome: Outcome) -> None:
+        """Tell what became of a record; from then on states that follow it may go out."""
+        stream, key = each.route.stream, key_of(each)
+        self.tally.count(stream, outcome.action)
+        self.report.add(each, key, outcome)
+        self.links.add(each, outcome)
+        if outcome.action == "rejected":
+            self._reject(each, key, outcome.reason)
+        elif outcome.action == "skipped":
+            self.logger.debug("%s %s: %s", stream, key, outcome.reason)
+        self._open.pop(each.place, None)
+        self.limit.note(self.tally)
+        if self._held and time.monotonic() >= self._next_release:
+            self._next_release = time.monotonic() + _RELEASE_EVERY
+            self._release_states()
+
+    def _reject(self, each: Pending, key: str, reason: str) -> None:
+        stream = each.route.stream
+        who = f"{stream} {key}" if key else f"{stream}, record {each.place} of the input"
+        told = reason if reason.startswith(f"{each.route.resource.name} ") else f"{who}: {reason}"
+        self.logger.error("%s", told)
+        self.rejects.add(stream, each.schema, each.key_properties, each.record, told)
 
     # Messages
 
     @override
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
         self.place += 1
+        self._replayed = "reason" in message_dict  # as the file of refused rows has it
         try:
             super()._process_record_message(message_dict)
         except (InvalidRecord, MissingKeyPropertiesError) as problem:
             sink = self.get_sink(str(message_dict.get("stream")))
+            assert isinstance(sink, PrecoroSink)  # noqa: S101 - there are no others
             record = message_dict.get("record") or {}
-            key = record.get(self.config.get("external_id_property") or "externalId")
+            pending = self.take(sink, record, wanted_of(sink.route, record))
             reason = str(problem).splitlines()[0]
-            self.reject(sink, record, None if key is None else str(key), reason)
+            self.settle(pending, Outcome("rejected", reason=reason, error="data"))
         self._release_states()
 
     @override
@@ -184,16 +222,16 @@ class TargetPrecoro(Target):
 
     @override
     def process_endofpipe(self) -> None:
+        for sink in self._in_order():
+            self.drain_one(sink)
         super().process_endofpipe()
+        self._writing = True
+        try:
+            self.engine.finish()
+        finally:
+            self._writing = False
+        self._stop_if_asked()
         self._release_states()
-
-    def reject(self, sink: Any, record: Mapping[str, Any], key: str | None, reason: str) -> None:
-        """Count, report and keep a row that cannot be written; the others go on."""
-        stream = sink.stream_name
-        who = f"{stream} {key}" if key else f"{stream}, record {self.place} of the input"
-        told = reason if reason.startswith(f"{sink.resource.name} ") else f"{who}: {reason}"
-        self.tally.count(stream, "rejected")
-        self.rejects.add(stream, sink.original_schema, sink.key_properties, record, told)
 
     # State
 
@@ -206,17 +244,19 @@ class TargetPrecoro(Target):
         self._held.append((self.place, message_dict["value"]))
         if len(self._held) > _MOST_HELD_STATES:
             self.drain_all()
+            self._thin_out()
         self._release_states()
+
+    def _thin_out(self) -> None:
+        """Keep every other state that must wait still: the newest one is what counts."""
+        if len(self._held) > _MOST_HELD_STATES:
+            self._held = deque([*list(self._held)[:-1:2], self._held[-1]])
 
     def _release_states(self) -> None:
         """Let the newest state out whose records are all written, and forget older ones."""
-        if not self._held:
-            return
-        sinks = (*self._sinks_to_clear, *self._sinks_active.values())
-        waiting = [sink.pending[0].place for sink in sinks if sink.pending]  # type: ignore[attr-defined]
-        first_waiting = min(waiting, default=self.place + 1)
+        first_open = next(iter(self._open), self.place + 1)
         released = None
-        while self._held and self._held[0][0] < first_waiting:
+        while self._held and self._held[0][0] < first_open:
             released = self._held.popleft()[1]
         if released is not None:
             sys.stdout.write(serialize_json(released) + "\n")
@@ -224,29 +264,24 @@ class TargetPrecoro(Target):
 
     # Stopping
 
-    @contextmanager
-    def record_in_flight(self) -> Iterator[None]:
-        """Within it a signal waits: a record is written to its end, its link included."""
-        self._in_flight = True
-        try:
-            yield
-        finally:
-            self._in_flight = False
+    def _stop_if_asked(self) -> None:
         if self._signal is not None:
             raise Interrupted
+        if self.limit.reached:
+            raise TooManyFailures(self.limit.told)
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
-        """Stop before the next record; a record in flight is finished first."""
+        """Stop before the next record; records in flight are finished first."""
         self._signal = signum
-        if not self._in_flight:
+        if not self._writing:
             raise Interrupted
 
     def run(self, file_input: IO[str] | None = None) -> int:
         """Read to the end, say what was done, and return an exit code that tells the truth.
 
-        0: all in place; 1: some rows failed, or Precoro stopped answering, the rest is in place;
-        2: could not work (settings, credentials); 128 and the signal's number: interrupted.
+        0: all in place; 1: some rows failed or wait, or Precoro stopped answering, the rest is in
+        place; 2: could not work (settings, credentials); 128 and the signal's number: interrupted.
         """
         code = 0
         try:
@@ -257,6 +292,9 @@ class TargetPrecoro(Target):
                 "Interrupted by %s; what was written is kept.", signal.Signals(number).name
             )
             code = 128 + number
+        except TooManyFailures as problem:
+            self.logger.error("Stopped: %s", problem)
+            code = _FAILED_ROWS
         except (SettingsError, BadCredentials) as problem:
             self.logger.error("%s", problem)
             code = _COULD_NOT_WORK
@@ -270,21 +308,30 @@ class TargetPrecoro(Target):
             self.logger.error("Stopped: %s", problem)
             code = _FAILED_ROWS
         finally:
-            self._release_states()
-            self.rejects.close()
-            self._summarise()
-            if "client" in self.__dict__:
-                self.client.close()
-        return code or (_FAILED_ROWS if self.tally.rejected else 0)
+            self._close()
+        failed = self.tally.total("rejected") + self.tally.total("waiting")
+        return code or (_FAILED_ROWS if failed else 0)
+
+    def _close(self) -> None:
+        self._release_states()
+        for file in (self.rejects, self.report, self.links):
+            file.close()
+        self._summarise()
+        for name in ("engine", "journal", "client"):
+            if name in self.__dict__:
+                getattr(self, name).close()
 
     def _summarise(self) -> None:
         for line in self.tally.lines():
-            self.logger.info("%s.", line)
+            self.logger.info("%s", line)
         methods = self.client.requests_by_method if "client" in self.__dict__ else {}
         told = ", ".join(f"{many} {method}" for method, many in sorted(methods.items())) or "none"
         self.logger.info("Requests: %s.", told)
-        if self.tally.rejected:
-            self.logger.error("%d records were rejected, see above.", self.tally.rejected)
+        rejected, waiting = self.tally.total("rejected"), self.tally.total("waiting")
+        if rejected:
+            self.logger.error("%d records were rejected, see above.", rejected)
+        if waiting:
+            self.logger.warning("%d records wait for what they refer to.", waiting)
 
     @classmethod
     @override
@@ -311,25 +358,3 @@ class TargetPrecoro(Target):
             cls.logger.error("%s", problem)
             code = _COULD_NOT_WORK
         sys.exit(code)
-
-
-_ALSO_CALLED = {
-    "vendor": "suppliers",
-    "creditor": "suppliers",
-    "contact": "suppliers",
-    "product": "items",
-    "article": "items",
-    "material": "items",
-    "vat": "taxes",
-    "term": "payment_terms",
-    "site": "locations",
-    "subsidiar": "legal_entities",
-}
-"""What other systems call them."""
-
-
-def _suggest(name: str) -> str:
-    folded = name.lower()
-    known = next((ours for theirs, ours in _ALSO_CALLED.items() if theirs in folded), None)
-    nearest = known or difflib.get_close_matches(folded, ACCEPTED, n=1, cutoff=0.0)[0]
-    return f"Known are {', '.join(ACCEPTED)}; the nearest is {nearest}."

@@ -114,7 +114,7 @@ class Refused:
 Plan = Create | Update | Link | Unchanged | Waiting | Skipped | Refused
 
 
-def plan(route: Route, wanted: Wanted, found: Found) -> Plan:
+def plan(route: Route, wanted: Wanted, found: Found) -> Plan:  # noqa: PLR0911 - a list of cases
     """What to do for a record, given what Precoro has for it."""
     resource = route.resource
     problem = _problem(route, wanted)
@@ -123,7 +123,7 @@ def plan(route: Route, wanted: Wanted, found: Found) -> Plan:
     if wanted.references:
         return Waiting(tuple(wanted.references))
     if len(found.rows) > 1:
-        return _ambiguous(wanted, found)
+        return _ambiguous(found)
     if not found.rows:
         return _missing(route, wanted)
     row = found.rows[0]
@@ -179,7 +179,7 @@ def _missing(route: Route, wanted: Wanted) -> Plan:
     return Create(wanted.external_id, form, wanted.place)
 
 
-def _ambiguous(wanted: Wanted, found: Found) -> Refused:
+def _ambiguous(found: Found) -> Refused:
     ids = ", ".join(
         f"{row.get('id')}" + (f" {row['name']!r}" if row.get("name") else "") for row in found.rows
     )
@@ -216,6 +216,4 @@ def _matchable(route: Route, wanted: Wanted) -> bool:
 def unseen(resource: Resource, wanted: Wanted, row: Mapping[str, Any]) -> set[str]:
     """The wanted fields that this row does not show, so that they cannot be compared."""
     keys = form_keys(resource)
-    return {
-        name for name in wanted.values if keys[name].updates and keys[name].shown_as not in row
-    }
+    return {name for name in wanted.values if keys[name].updates and keys[name].shown_as not in row}

@@ -31,7 +31,8 @@ class Reference:
 
     def __str__(self) -> str:
         """As a reason names it: `suppliers V-7`, `items with id 5`."""
-        return f"{self.resource} {'' if self.by == EXTERNAL_ID else f'with {self.by} '}{self.value}"
+        how = "" if self.by == EXTERNAL_ID else f"with {self.by} "
+        return f"{self.resource} {how}{self.value}"
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,9 @@ class Wanted:
 
     `precoro_id` and `idn` name an existing record of Precoro, where the record does. `values` are
     by the stems of form keys, None where a field is to be cleared; in them a reference stands as a
-    `Reference` until it is resolved, then as an id. `place` holds the references of the path, `match` what it may
-    be found by. `unknown` names what the resource cannot take, `problems` what cannot be read.
+    `Reference` until it is resolved, then as an id. `place` holds the references of the path,
+    `match` what it may be found by. `unknown` names what the resource cannot take, `problems` what
+    cannot be read.
     """
 
     external_id: str | None
@@ -56,7 +58,7 @@ class Wanted:
     @property
     def references(self) -> list[Reference]:
         """What is still to be resolved before it can be written."""
-        found = [each for each in (*self.place.values(), *self.values.values())]
+        found = [*self.place.values(), *self.values.values()]
         lists = [item for each in found if isinstance(each, list) for item in each]
         return [each for each in (*found, *lists) if isinstance(each, Reference)]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +60,17 @@ class Learned:
     patch_takes_fields: bool | None = None
     put_clears: bool = False
 
+    @property
+    def as_json(self) -> dict[str, bool | None]:
+        """To be kept for the next run."""
+        return asdict(self)
+
+    def recall(self, kept: Mapping[str, bool | None] | None) -> None:
+        """Take from an earlier run what no profile says."""
+        for name, value in (kept or {}).items():
+            if getattr(self, name, True) in (None, False):
+                setattr(self, name, value)
+
 
 class Writer:
     """Writes records of one resource. `update_method` is `auto`, `patch` or `put`.
@@ -85,6 +96,16 @@ class Writer:
             profile.post_takes_external_id, profile.patch_takes_fields, profile.put_clears
         )
 
+    @property
+    def is_learning(self) -> bool:
+        """Whether the next write shows something that spares all later ones a request."""
+        learned = self.learned
+        return learned.post_takes_external_id is None or (
+            self._method == "auto"
+            and self._resource.update is not None
+            and learned.patch_takes_fields is None
+        )
+
     # Creating
 
     def create(self, key: str, step: Create, *, looked_at: float) -> tuple[Row, bool]:
@@ -98,7 +119,7 @@ class Writer:
         linking = bool(step.external_id) and self.learned.post_takes_external_id is not True
         # Created and not linked, it would be looked for with effort: both requests, or none.
         self._client.quota.need(1 + linking, resource.name)
-        begun = self._begin(key, step, looked_at)
+        begun = self._begin(key, looked_at)
         began = datetime.fromtimestamp(begun.intent.began, timezone.utc)
         row: Row | None = None
         try:
@@ -117,15 +138,13 @@ class Writer:
         self._journal.finish(begun, precoro_id=str(row.get("id")))
         return row, adopted
 
-    def _begin(self, key: str, step: Create, looked_at: float) -> Begun:
+    def _begin(self, key: str, looked_at: float) -> Begun:
         intent = Intent(self._resource.name, key, self._client.quota.server_now(), {})
         answer = self._journal.begin(intent, looked_at=looked_at)
         if isinstance(answer, Earlier):
             answer = self._journal.resume(answer)
             if isinstance(answer, Begun):
-                again = Intent(
-                    answer.intent.resource, key, answer.intent.began, {"again": True}
-                )
+                again = Intent(answer.intent.resource, key, answer.intent.began, {"again": True})
                 return Begun(answer.number, again)
         if isinstance(answer, Busy):
             raise MadeElsewhere
@@ -197,7 +216,9 @@ class Writer:
             assert resource.patch is not None  # noqa: S101 - else no field could be changed
             # These documents are known to take both in one PATCH.
             both = {EXTERNAL_ID: step.row.get(EXTERNAL_ID), **step.form, **form}
-            both = {name: value for name, value in both.items() if value is not None or name in form}
+            both = {
+                name: value for name, value in both.items() if value is not None or name in form
+            }
             return self._proven("PATCH", self._sure(resource.patch, both, key, step), key, form)
         if self._patches():
             row = self._patch_fields(key, step, form)
@@ -295,9 +316,7 @@ class Writer:
         for other in self._rows(place):
             if other.get("id") == row["id"]:
                 return other
-        raise UnexpectedAnswer(
-            "the record is gone from its list", resource=resource.name, key=key
-        )
+        raise UnexpectedAnswer("the record is gone from its list", resource=resource.name, key=key)
 
     def _rows(self, place: Mapping[str, Any], since: datetime | None = None) -> list[Row]:
         if self._resource.embedding is not None:

@@ -171,9 +171,8 @@ def decide(
         starts = (window.start, end) if now + spread >= end else (window.start,)
         new = [start for start in starts if start not in known]
         where[kind] = [*known, *new]
-        after[kind] = replace(
-            window, used=window.used + (window.start in new), carried=window.carried + (end in new)
-        )
+        used, carried = window.used + (window.start in new), window.carried + (end in new)
+        after[kind] = Window(window.start, used, carried, window.anchor)
     return Grant(replace(book, windows=after), (*recent, now + spread), where)
 
 
@@ -182,11 +181,9 @@ def refund(book: Book, counted: Counted) -> Book:
     windows = {}
     for kind, window in book.windows.items():
         starts, end = counted.get(kind, ()), window.start + LENGTHS[kind]
-        windows[kind] = replace(
-            window,
-            used=max(0, window.used - (window.start in starts)),
-            carried=max(0, window.carried - (end in starts)),
-        )
+        used = max(0, window.used - (window.start in starts))
+        carried = max(0, window.carried - (end in starts))
+        windows[kind] = Window(window.start, used, carried, window.anchor)
     return replace(book, windows=windows)
 
 
