@@ -16,6 +16,7 @@ from precoro_api.fields import unwrap
 from precoro_api.message import Message
 from precoro_api.paging import MAX_PAGE, PAGE_SIZES, Page, page_of
 from precoro_api.quota import Quota
+from precoro_api.resource import Write
 from precoro_api.transport import Transport
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from precoro_api.clock import Clock
     from precoro_api.download import Download, Into
     from precoro_api.message import Exchange
-    from precoro_api.resource import Endpoint, Resource, Write
+    from precoro_api.resource import Endpoint, Resource
 
 __all__ = ["LOOKUP_LIMIT", "Client"]
 
@@ -299,6 +300,18 @@ class Client:
             inner = answer.get("data")
             return inner if isinstance(inner, dict) and len(answer) == 1 else answer
         return {}
+
+    def act(
+        self, resource: Resource, step: str, key: object, form: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Take a step of a document's approval: `approve`, `reject`, `confirm`…; the document.
+
+        Raises ValueError where the resource knows no such step, OutcomeUnknown as `write` does.
+        """
+        endpoint = _known(resource.steps.get(step), resource, step)
+        call = Write(endpoint.path, endpoint.sources, endpoint.method)
+        path = {resource.addressed_by: key}
+        return self.write(resource, call, form, path=path, record_key=str(key))
 
 
 def _loosely(external_id: str) -> str:

@@ -151,6 +151,11 @@ class Resource:
         read = self.embedding or self.list
         return read.confidence if read else Confidence.GUESS
 
+    @property
+    def steps(self) -> dict[str, Endpoint]:
+        """The actions by their words: `approve`, `reject`, `cancel`…."""
+        return {each.path.rsplit("/", 1)[1]: each for each in self.actions}
+
     def filter(self, name: str) -> Filter | None:
         """The filter of that name, with or without `[]`."""
         return next((each for each in self.filters if each.name in (name, f"{name}[]")), None)

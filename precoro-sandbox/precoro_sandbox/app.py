@@ -22,7 +22,7 @@ from precoro_sandbox.forms import BadBody
 from precoro_sandbox.writes import Invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from starlette.types import Receive, Scope, Send
 
@@ -62,7 +62,11 @@ async def _send_half(response: Response, send: Send) -> None:
 
 
 class App:
-    """An ASGI application over one or more companies, told apart by their key."""
+    """An ASGI application over one or more companies, told apart by their key.
+
+    `after`, where one is set, is called with each request of the API once it is served, before
+    its answer leaves: what it does to the company happens between this request and the next.
+    """
 
     def __init__(
         self, accounts: Sequence[Account], clock: SandboxClock, switches: Switches
@@ -72,6 +76,7 @@ class App:
         self.switches = switches
         self.faults = Faults()
         self.latency = 0.0
+        self.after: Callable[[Served], None] | None = None
         self.served: deque[Served] = deque(maxlen=_REMEMBERED)
         self.counts: Counter[str] = Counter()
         self._api = Api()
@@ -90,12 +95,14 @@ class App:
         fault = self.faults.take(request.method, request.url.path)
         response = await self._answer(request, body, fault)
         dropped = fault is not None and fault.kind in ("lost", "reset")
-        self._remember(request, body, 0 if dropped else response.status_code)
+        served = self._remember(request, body, 0 if dropped else response.status_code)
+        response.headers["Date"] = format_datetime(self.clock.moment(), usegmt=True)
+        if self.after is not None:
+            self.after(served)
         if dropped:
             # uvicorn's request cycle holds the connection; nothing else can cut it off.
             receive.__self__.transport.abort()  # type: ignore[attr-defined]
             return
-        response.headers["Date"] = format_datetime(self.clock.moment(), usegmt=True)
         if fault is not None and fault.kind == "shortened":
             await _send_half(response, send)
             receive.__self__.transport.close()  # type: ignore[attr-defined]
@@ -180,15 +187,15 @@ class App:
             parts.append(body.decode("utf-8", "replace"))
         return json.dumps(parts)
 
-    def _remember(self, request: Request, body: bytes, status: int) -> None:
+    def _remember(self, request: Request, body: bytes, status: int) -> Served:
         self.counts[request.method] += 1
-        self.served.append(
-            Served(
-                request.method,
-                request.url.path,
-                request.url.query,
-                body.decode("utf-8", "replace")[:2000],
-                status,
-                self.clock.now(),
-            )
+        served = Served(
+            request.method,
+            request.url.path,
+            request.url.query,
+            body.decode("utf-8", "replace")[:2000],
+            status,
+            self.clock.now(),
         )
+        self.served.append(served)
+        return served

@@ -53,6 +53,9 @@ def _check(
     if name.lower() == "waitingforapprove" and switches.waiting_spelling == "any_case":
         name = "waitingForapprove"
     known = resource.filter(name)
+    if name == "createDate[left_date]" and resource.name == "payments":
+        honoured = switches.payments_create_date == "honoured"
+        return _period(name, values[-1], switches) if honoured else None
     if known is None or known.name != name:
         return None
     value = values[-1]

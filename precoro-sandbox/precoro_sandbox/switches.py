@@ -99,6 +99,12 @@ class Switches:
     patch_fields: str = _switch(
         "external_id_only", "What PATCH changes: the external id and log only, or any field.", "all"
     )
+    supplier_enable: str = _switch(
+        "accepted", "Whether PUT takes `enable` of suppliers, which no source says.", "ignored"
+    )
+    payments_create_date: str = _switch(
+        "honoured", "Whether payments know `createDate[left_date]`.", "ignored"
+    )
     put_scalars: str = _switch(
         "kept", "What PUT does with scalar fields that it does not name.", "cleared"
     )

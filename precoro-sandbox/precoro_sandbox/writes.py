@@ -129,7 +129,8 @@ def read_fields(
 ) -> Row:
     """The values of a body that this call takes, in their types; unknown keys are ignored."""
     values: Row = {}
-    for key in call.keys:
+    takes_enable = resource.name == "suppliers" and switches.supplier_enable == "accepted"
+    for key in (*call.keys, *(("enable",) if takes_enable else ())):
         name, _, bracket = key.partition("[")
         if name not in body:
             continue

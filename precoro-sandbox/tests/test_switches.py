@@ -183,6 +183,18 @@ def put_scalars(ask, sandbox):
     return after_put(ask, sandbox)["city"]
 
 
+def switched_off(ask, sandbox):
+    row = sandbox.store.add("suppliers", {"name": "One", "enable": True})
+    answer = ask(sandbox, "PUT", f"/suppliers/{row['id']}", data={"enable": "false"})
+    return answer.json()["enable"]
+
+
+def payments_window(ask, sandbox):
+    sandbox.store.add("payments", {})
+    params = {"createDate[left_date]": "01.01.2200"}
+    return len(ask(sandbox, "GET", "/payments", params=params).json()["data"])
+
+
 def put_link(ask, sandbox):
     return after_put(ask, sandbox)["externalId"]
 
@@ -249,6 +261,8 @@ TESTED = {
     "payments_modified_since": payments_since,
     "approval_dates": approval_dates,
     "enable_filter": enable,
+    "supplier_enable": switched_off,
+    "payments_create_date": payments_window,
     "credit_notes_listed": credit_notes,
     "split_idn": split_idn,
     "split_marker": split_marker,

@@ -88,7 +88,7 @@ class Engine:
         self._writers: dict[str, Writer] = {}
         self._made: set[str] = set()
         self._told: set[tuple[str, str]] = set()
-        self._payments = Payments(client, self.directories)
+        self.payments = Payments(client, self.directories)
         self._parked_keys = {(each.stream, each.key) for each in journal.parked()}
         self._keys: set[tuple[str, str]] = set()
         self._open = {(each.resource, each.key) for each in journal.open_intents()}
@@ -148,7 +148,7 @@ class Engine:
                     (ref, directory.place) for m in many for ref in m.wanted.references
                 )
                 if directory.resource.name == PAYMENTS:
-                    self._payments.prepare([each.wanted for each in many])
+                    self.payments.prepare([each.wanted for each in many])
             except (NotAllowed, NotFound) as problem:
                 for each in many:
                     self._settle(
@@ -327,7 +327,7 @@ class Engine:
         """The plan for one record, by what Precoro has; a detail is read where the list hides."""
         directory = self._directory(each)
         if each.route.resource.name == PAYMENTS and not each.wanted.references:
-            return self._payments.decide(each.route, each.wanted, directory)
+            return self.payments.decide(each.route, each.wanted, directory)
         found = Found() if each.wanted.references else directory.find(each.route, each.wanted)
         if len(found.rows) == 1:
             found = Found((self._seen(each, found.rows[0]),), found.by)
@@ -370,7 +370,7 @@ class Engine:
             self._close_intent(each.route.resource.name, key)
         self._directory(each).put(wanted.external_id, dict(row))
         if isinstance(step, Create) and each.route.resource.name == PAYMENTS:
-            self._payments.paid(step)
+            self.payments.paid(step)
         self.journal.accept(each.route.stream, key)
         return Outcome(action, row, changed)
 
@@ -413,14 +413,13 @@ class Engine:
 def key_of(each: Pending) -> str:
     """What names the record for good: its external id, else what it is found by."""
     wanted = each.wanted
-    place = "/".join(f"{value}" for value in wanted.place.values())
     own = wanted.key
     if own is None and each.route.resource.name == PAYMENTS:
         own = ":".join(str(wanted.values.get(name)) for name in ("invoice", "sumPaid", "payDate"))
     if own is None:
         found = next((n for n in each.route.match_on if wanted.match.get(n) not in (None, "")), "")
         own = f"{found}={folded(wanted.match.get(found))}" if found else ""
-    return f"{place}/{own}" if place else own
+    return f"{_prefix(each)}{own}"
 
 
 def fingerprint(each: Pending) -> str:
@@ -464,13 +463,12 @@ def _circles(waiting: list[Pending]) -> dict[str, str]:
         while (at := next((n for n in leads.get(at, []) if n in leads), "")) and at not in path:
             path.append(at)
         if at == start:
-            found[start] = " → ".join(key.rsplit("/", 1)[-1] for key in [*path, start])
+            found[start] = " → ".join([*path, start])
     return found
 
 
 def _prefix(each: Pending) -> str:
-    place = "/".join(f"{value}" for value in each.wanted.place.values())
-    return f"{place}/" if place else ""
+    return "".join(f"{value}:" for value in each.wanted.place.values())
 
 
 def _references(values: Mapping[str, Any]) -> list[Reference]:

@@ -44,6 +44,8 @@ _FORGET_EVERY = 64
 _UNSURE = 2.0
 """How far two processes may differ, in seconds, about the server's clock."""
 _NEVER = -1e300
+_DONE = ""
+"""In place of the reason of a refusal: this was done, and is not to be done again."""
 _NOBODY = ""
 """The holder of an intent that nobody holds."""
 
@@ -322,6 +324,14 @@ class Journal:
                 )
 
         self._store.run(work, "normal")
+
+    def mark_done(self, stream: str, key: str, fingerprint: str) -> None:
+        """Remember that exactly this was done, once and for all."""
+        self.refuse(stream, key, fingerprint, _DONE)
+
+    def was_done(self, stream: str, key: str, fingerprint: str) -> bool:
+        """Whether exactly this was done before."""
+        return self.refusal(stream, key, fingerprint) == _DONE
 
     def accept(self, stream: str, key: str) -> None:
         """Forget a refusal, if there is one."""

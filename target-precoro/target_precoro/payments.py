@@ -12,6 +12,7 @@ from precoro_api.enums import DocumentStatus
 from target_precoro.equality import is_empty, reference_id, same_id, says
 from target_precoro.form_keys import EXTERNAL_ID, form_keys
 from target_precoro.upsert import Change, Create, Link, Refused, Skipped
+from target_precoro.wanted import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -114,9 +115,12 @@ class Payments:
         invoices = self._directories.of(_INVOICES, {})
         for row in invoices.seen:
             self._invoices.setdefault(str(row.get("id")), dict(row))
-        asked = {each.values.get("invoice") for each in wanted} - {None}
-        missing = [str(each) for each in asked if str(each).isdigit()]
-        missing = [each for each in missing if each not in self._invoices]
+        named = {each.values.get("invoice") for each in wanted} - {None}
+        asked = {
+            str(self._directories.resolve(each, {}) if isinstance(each, Reference) else each)
+            for each in named
+        } - {"None"}
+        missing = sorted(asked - self._invoices.keys())
         if len(missing) > 1 and not self._listed_unpaid:
             self._listed_unpaid = True
             filters = [("status[]", int(status)) for status in _UNPAID]
@@ -127,7 +131,7 @@ class Payments:
                 found = invoices.by_key("id", invoice_id)
                 if found is not None:
                     self._invoices[invoice_id] = dict(found)
-        if any(self._may_be_paid(str(invoice_id)) for invoice_id in asked):
+        if any(self._may_be_paid(invoice_id) for invoice_id in asked):
             self._directories.of(_RESOURCE, {}).read_all()
 
     def _may_be_paid(self, invoice_id: str) -> bool:
@@ -146,6 +150,10 @@ class Payments:
             invoice = self._invoices.get(invoice_id)
         made = [row for row in directory.known if reference_id(row.get("invoice")) == invoice_id]
         return plan_payment(wanted, invoice, made)
+
+    def invoice_of(self, wanted: Wanted) -> dict[str, Any] | None:
+        """The invoice that a payment is for, if it was looked at."""
+        return self._invoices.get(str(wanted.values.get("invoice")))
 
     def paid(self, step: Create) -> None:
         """Remember that so much less remains of the invoice."""

@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 
     from precoro_api import Resource
 
-__all__ = ["ACCEPTED", "APPROVALS", "DOCUMENTS", "MATCH_ON", "Route", "check_streams", "route_of"]
+__all__ = [
+    "ACCEPTED",
+    "APPROVALS",
+    "DOCUMENTS",
+    "MATCH_ON",
+    "VALUES",
+    "Route",
+    "check_streams",
+    "goes_to",
+    "route_of",
+]
 
 DOCUMENTS = ("purchase_orders", "invoices")
 """Documents that the API lets one link and annotate, not create."""
@@ -134,10 +144,14 @@ class Route:
         return bool({stem, "*"} & self.replaced)
 
 
+def goes_to(stream: str, config: Mapping[str, Any]) -> str:
+    """The name that stream_resources gives a stream, or its own."""
+    return str(_object(config, "stream_resources").get(stream, stream))
+
+
 def resource_of(stream: str, config: Mapping[str, Any]) -> Resource:
     """The resource that a stream's records go to. Raises SettingsError where there is none."""
-    mapped = _object(config, "stream_resources").get(stream, stream)
-    resource = _named(str(mapped))
+    resource = _named(goes_to(stream, config))
     if resource is None:
         raise SettingsError(
             f"stream_resources does not say where stream {stream!r} goes. {_suggest(stream)} "
@@ -197,7 +211,7 @@ def route_of(stream: str, config: Mapping[str, Any]) -> Route:
 def check_streams(config: Mapping[str, Any]) -> None:
     """Refuse settings that send a stream nowhere, before anything is read."""
     for stream, resource in _object(config, "stream_resources").items():
-        if _named(str(resource)) is None:
+        if _named(str(resource)) is None and resource not in (APPROVALS, VALUES):
             raise SettingsError(
                 f"stream_resources sends {stream!r} to {resource!r}, which Precoro does not "
                 f"have. {_suggest(str(resource))}"

@@ -64,7 +64,7 @@ class PrecoroSink(Sink):
                 self.route.resource.name,
                 ", ".join(sorted(new)),
             )
-        self.pending.append(self.target.take(self, record, wanted))
+        self.pending.append(self.target.take(self, record, wanted, self.route))
 
     @override
     def process_batch(self, context: dict[str, Any]) -> None:

@@ -6,35 +6,48 @@ import signal
 import sys
 import time
 from collections import deque
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, ClassVar
+from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 
 from precoro_api import BadCredentials, PrecoroError, QuotaSpent, SettingsError, client_from
 from precoro_api.connection import state_folder
 from precoro_api.profile import Profile, profile_of
 from precoro_api.quota import token_digest
 from precoro_api.settings import json_schema
-from singer_sdk import Target
+from singer_sdk import Sink, Target
 from singer_sdk.exceptions import InvalidRecord, MissingKeyPropertiesError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
 from singer_sdk.plugin_base import PluginBase
 from singer_sdk.singerlib.json import serialize_json
 from typing_extensions import override
 
+from target_precoro.annotations import Annotations
+from target_precoro.approvals import ApprovalSink
+from target_precoro.custom_values import ValueSink
 from target_precoro.engine import Engine, key_of
 from target_precoro.journal import Journal
 from target_precoro.limit import FailureLimit, TooManyFailures
+from target_precoro.missing import Missing
 from target_precoro.outcome import Outcome, Pending
 from target_precoro.report import Links, Rejects, Report
-from target_precoro.routes import ACCEPTED, Route, check_streams, route_of
+from target_precoro.routes import (
+    ACCEPTED,
+    APPROVALS,
+    VALUES,
+    Route,
+    check_streams,
+    goes_to,
+    route_of,
+)
 from target_precoro.settings import OWN_SETTINGS
 from target_precoro.sinks import PrecoroSink
 from target_precoro.tally import Tally
 from target_precoro.wanted import wanted_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from types import FrameType
 
     from precoro_api import Client
@@ -76,6 +89,7 @@ class TargetPrecoro(Target):
         self.rejects = Rejects(self.config.get("rejects_path"))
         self.report = Report(self.config.get("report_path"))
         self.links = Links(self.config.get("links_path"))
+        self.missing = Missing()
         self.limit = FailureLimit.of(self.config.get("max_failures"))
         self.place = 0
         self._replayed = False
@@ -140,20 +154,34 @@ class TargetPrecoro(Target):
             wanted_still=lambda: self._signal is None and not self.limit.reached,
         )
 
+    @cached_property
+    def annotations(self) -> Annotations:
+        """Where people see why a document was refused."""
+        return Annotations(self.client, self.engine)
+
     # Records
+
+    @override
+    def get_sink_class(self, stream_name: str) -> type[Sink]:
+        special: dict[str, type[Sink]] = {APPROVALS: ApprovalSink, VALUES: ValueSink}
+        return special.get(goes_to(stream_name, self.config), PrecoroSink)
 
     def route_of(self, stream: str, schema: Mapping[str, Any]) -> Route:
         """The rules of a stream. Raises SettingsError where the API does not offer what it asks."""
         route = route_of(stream, self.config)
         route.check_schema(schema)
+        self.missing.watch(route)
         return route
 
-    def take(self, sink: PrecoroSink, record: Mapping[str, Any], wanted: Wanted) -> Pending:
+    def take(
+        self, sink: Sink, record: Mapping[str, Any], wanted: Wanted, route: Route
+    ) -> Pending:
         """A record of the input as one that waits to be written."""
         self._open[self.place] = None
+        self.missing.note(route.stream, wanted.external_id)
         keys = tuple(sink.key_properties)
         return Pending(
-            self.place, sink.route, record, wanted, sink.original_schema, keys, self._replayed
+            self.place, route, record, wanted, sink.original_schema, keys, self._replayed
         )
 
     def write(self, batch: list[Pending]) -> None:
@@ -162,9 +190,15 @@ class TargetPrecoro(Target):
         for sink in self._in_order(refers):
             if sink.pending and sink.pending is not batch:
                 self.drain_one(sink)
+        with self.writing():
+            self.engine.write(batch)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Within it a signal waits: records in flight are written to their end."""
         self._writing = True
         try:
-            self.engine.write(batch)
+            yield
         finally:
             self._writing = False
         self._stop_if_asked()
@@ -185,6 +219,8 @@ class TargetPrecoro(Target):
             self._reject(each, key, outcome.reason)
         elif outcome.action == "skipped":
             self.logger.debug("%s %s: %s", stream, key, outcome.reason)
+        if self.config.get("external_integration_log") and not self.config.get("dry_run"):
+            self.annotations.tell(each, outcome)
         self._open.pop(each.place, None)
         self.limit.note(self.tally)
         if self._held and time.monotonic() >= self._next_release:
@@ -207,10 +243,9 @@ class TargetPrecoro(Target):
         try:
             super()._process_record_message(message_dict)
         except (InvalidRecord, MissingKeyPropertiesError) as problem:
-            sink = self.get_sink(str(message_dict.get("stream")))
-            assert isinstance(sink, PrecoroSink)  # noqa: S101 - there are no others
+            sink = cast("PrecoroSink", self.get_sink(str(message_dict.get("stream"))))
             record = message_dict.get("record") or {}
-            pending = self.take(sink, record, wanted_of(sink.route, record))
+            pending = self.take(sink, record, wanted_of(sink.route, record), sink.route)
             reason = str(problem).splitlines()[0]
             self.settle(pending, Outcome("rejected", reason=reason, error="data"))
         self._release_states()
@@ -225,12 +260,9 @@ class TargetPrecoro(Target):
         for sink in self._in_order():
             self.drain_one(sink)
         super().process_endofpipe()
-        self._writing = True
-        try:
+        with self.writing():
             self.engine.finish()
-        finally:
-            self._writing = False
-        self._stop_if_asked()
+        self.missing.finish(self)
         self._release_states()
 
     # State

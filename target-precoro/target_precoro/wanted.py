@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from target_precoro.routes import Route
 
-__all__ = ["Reference", "Wanted", "wanted_of"]
+__all__ = ["Reference", "Wanted", "record_names", "reference_of", "wanted_of"]
 
 _OURS = frozenset({"id", "idn", "createDate", "updateDate"})
 
@@ -147,6 +147,18 @@ class _Reader:
         if refers is None or not isinstance(item, dict):
             return item
         return _reference(refers, "any", item) or item
+
+
+def reference_of(
+    record: Mapping[str, Any], stem: str, resource: str, *more: str
+) -> Reference | None:
+    """The reference that a record makes under any name of a stem; the surest one it gives."""
+    found: dict[str, Reference] = {}
+    for name, by in names_of(stem, *more).items():
+        reference = _reference(resource, by, record.get(name))
+        if reference is not None:
+            found.setdefault(reference.by, reference)
+    return next((found[by] for by in ("id", EXTERNAL_ID, "idn", "name") if by in found), None)
 
 
 def _reference(resource: str, by: str, value: Any) -> Reference | None:

@@ -1,0 +1,143 @@
+"""The stream `approvals`: each record says what to do with a document, and it is done once."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from precoro_api import RESOURCES, OutcomeUnknown, SettingsError
+from precoro_api.enums import DocumentStatus
+from singer_sdk import Sink
+from typing_extensions import override
+
+from target_precoro.outcome import ROW_ERRORS, Outcome, Pending, class_of
+from target_precoro.routes import APPROVALS, Route
+from target_precoro.wanted import Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from precoro_api import Resource
+
+    from target_precoro.target import TargetPrecoro
+
+__all__ = ["ApprovalSink", "step_is_done"]
+
+_DOCUMENTS = {
+    name: resource
+    for resource in RESOURCES
+    if resource.number and "approve" in resource.steps
+    for name in (resource.name, resource.path_name)
+}
+
+# Where a document stands after a step; later states follow from these without another step.
+_AFTER = {
+    "approve": frozenset(
+        {
+            DocumentStatus.APPROVED,
+            DocumentStatus.PARTLY_PAID,
+            DocumentStatus.PAID,
+            DocumentStatus.CLOSED,
+        }
+    ),
+    "reject": frozenset({DocumentStatus.DENIED}),
+    "revision": frozenset({DocumentStatus.ON_REVISE}),
+}
+
+
+def step_is_done(step: str, status: Any) -> bool:
+    """Whether a document in that state has nothing left of the step."""
+    return status in _AFTER.get(step, ())
+
+
+class ApprovalSink(Sink):
+    """Takes `document`, `idn`, `action` and `comment`; nothing else ever approves anything."""
+
+    max_size = 50
+
+    def __init__(
+        self,
+        target: TargetPrecoro,
+        stream_name: str,
+        schema: dict[str, Any],
+        key_properties: Sequence[str] | None,
+    ) -> None:
+        super().__init__(target, stream_name, schema, key_properties)
+        if not target.config.get("allow_approvals"):
+            raise SettingsError(
+                f"stream {stream_name!r} approves documents, which notifies people and may send "
+                "orders out: set allow_approvals to true if that is meant."
+            )
+        self.target = target
+        self.route = Route(stream_name, _DOCUMENTS["invoices"])  # each record has its own
+        self.pending: list[Pending] = []
+
+    @override
+    def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:
+        """Take a record into the batch."""
+        named = str(record.get("document") or "").lower().replace("-", "_")
+        resource = _DOCUMENTS.get(named)
+        route = Route(self.stream_name, resource) if resource else self.route
+        problems = () if resource else (_unknown("document", named, _DOCUMENTS),)
+        wanted = Wanted(None, idn=str(record.get("idn") or "") or None, problems=problems)
+        self.pending.append(self.target.take(self, record, wanted, route))
+
+    @override
+    def process_batch(self, context: dict[str, Any]) -> None:
+        """Do what the records say, one after the other."""
+        batch, self.pending = self.pending, []
+        for each in batch:
+            with self.target.writing():
+                try:
+                    outcome = self._take(each)
+                except ROW_ERRORS as problem:
+                    kind = class_of(problem)
+                    outcome = Outcome("rejected", reason=str(problem), error=kind)
+                self.target.settle(each, outcome)
+
+    def _take(self, each: Pending) -> Outcome:
+        resource, idn = each.route.resource, each.wanted.idn
+        step = str(each.record.get("action") or "")
+        problem = self._problem(resource, each, step)
+        if problem or idn is None:
+            return Outcome("rejected", reason=problem, error="data")
+        print_ = _fingerprint(each.record)
+        if self.target.journal.was_done(APPROVALS, f"{resource.name} {idn}", print_):
+            return Outcome("existing", reason="done in an earlier run")
+        client = self.target.client
+        before = client.detail(resource, idn)
+        if step_is_done(step, before.get("status")):
+            return Outcome("existing", before)
+        if self.target.config.get("dry_run"):
+            return Outcome(
+                "skipped", before, reason=f"dry run: it would {step} {resource.name} {idn}"
+            )
+        comment = each.record.get("comment")
+        try:
+            row = client.act(resource, step, idn, {"comment": comment} if comment else {})
+        except OutcomeUnknown:
+            row = client.detail(resource, idn)
+            if row.get("status") == before.get("status"):
+                raise  # it may still happen: people look before it is asked again
+        self.target.journal.mark_done(APPROVALS, f"{resource.name} {idn}", print_)
+        return Outcome("updated", row or before, (step,))
+
+    def _problem(self, resource: Resource, each: Pending, step: str) -> str:
+        if each.wanted.problems:
+            return "; ".join(each.wanted.problems)
+        if each.wanted.idn is None:
+            return "it names no idn of a document"
+        return "" if step in resource.steps else _unknown("action", step, resource.steps)
+
+
+def _unknown(what: str, given: str, known: Sequence[str] | Mapping[str, Any]) -> str:
+    nearest = difflib.get_close_matches(given, list(known), n=1, cutoff=0.0)
+    hint = f"; the nearest is {nearest[0]}" if given else ""
+    return f"{what} {given!r} is none of {', '.join(known)}{hint}"
+
+
+def _fingerprint(record: Mapping[str, Any]) -> str:
+    text = json.dumps(record, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
