@@ -28,7 +28,7 @@ install: .venv/.installed .meltano/.installed ## the commands in .venv/bin, and 
 	@touch $@
 
 .meltano/.installed: .venv/.installed meltano.yml
-	$(BIN)/meltano --log-level warning install $(PLUGINS)
+	$(BIN)/meltano --log-level warning install --force $(PLUGINS)
 	@touch $@
 
 demo: install ## Precoro to a warehouse and an ERP to Precoro, on the sandbox

@@ -44,6 +44,8 @@ def is_gone(folder: Path, name: str) -> bool:
         lock.acquire(blocking=False)
     except Timeout:
         return False
+    except FileNotFoundError:  # taken away by another at this moment
+        return True
     # While it is locked, lest a process that is just coming lock what is then taken away.
     with suppress(OSError):
         path.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ from precoro_api.settings import Setting
 __all__ = ["OWN_SETTINGS"]
 
 _PER_STREAM = ("object", "string")
+_FOR_ALL_OR_PER_STREAM = ("string", "object")
 
 OWN_SETTINGS: tuple[Setting, ...] = (
     Setting(
@@ -60,7 +61,7 @@ OWN_SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "modes",
-        _PER_STREAM,
+        _FOR_ALL_OR_PER_STREAM,
         "Modes",
         "By stream, or one for all: `upsert`; `update` creates nothing; `insert` changes nothing; "
         "`link` only finds the existing record and sets its externalId.",
@@ -82,7 +83,7 @@ OWN_SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "nulls",
-        _PER_STREAM,
+        _FOR_ALL_OR_PER_STREAM,
         "Nulls",
         "What a null does, for all or by stream and field: `keep` what Precoro has, or `clear` it: "
         '{"suppliers": {"note": "clear"}}.',
@@ -90,7 +91,7 @@ OWN_SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "lists",
-        _PER_STREAM,
+        _FOR_ALL_OR_PER_STREAM,
         "Lists",
         "What a list does, for all or by stream and field: `merge` with what Precoro has, or "
         "`replace` it.",
@@ -98,7 +99,7 @@ OWN_SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "on_missing",
-        _PER_STREAM,
+        _FOR_ALL_OR_PER_STREAM,
         "On missing",
         "What becomes of linked records that a whole stream no longer has, for all or by stream: "
         "`ignore`, `report`, or `disable` them; never a delete.",

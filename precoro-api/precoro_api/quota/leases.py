@@ -70,7 +70,7 @@ class Lease:
             self._presence = Presence(folder)
             path = folder / f"{self._presence.name}{_SUFFIX}"
             self._notes = path.open("ab", buffering=0)
-        except OSError as problem:
+        except (OSError, NotImplementedError) as problem:  # nor can every file system lock
             logger.debug("No lease in %s: %s.", folder, problem)
             self.leave()
         else:
