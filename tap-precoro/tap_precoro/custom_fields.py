@@ -8,14 +8,16 @@ from __future__ import annotations
 import json
 import logging
 import re
-import unicodedata
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from precoro_api import BY_NAME, RESOURCES, NotAllowed, NotFound
 from precoro_api.fields import Field, Kind, Misfit, read_row, unwrap
+from precoro_api.resources import CUSTOM_VALUES
 from precoro_api.settings import Setting
+
+from tap_precoro.custom_columns import COLUMN_PREFIX, column_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, MutableMapping
@@ -24,13 +26,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CUSTOM_FIELDS",
-    "HOLDERS",
     "Catalogue",
     "CustomField",
     "FieldKind",
     "Readable",
     "Value",
-    "column_names",
     "sent_values",
 ]
 
@@ -47,22 +47,12 @@ CUSTOM_FIELDS = Setting(
     options=("raw", "columns", "values"),
 )
 
-HOLDERS = {
-    "dataDocumentCustomFields": "document_custom_fields",
-    "dataItemCustomFields": "item_custom_fields",
-    "dataProductCustomFields": "item_custom_fields",
-    "dataSupplierCustomFields": "supplier_custom_fields",
-}
-"""Where a record holds its custom values, and the resource that lists their fields."""
-
 _SPELLINGS = {"dataProductCustomFields": ("dataProductCustomFields", "dataItemCustomFields")}
 """Items may call their values by either name."""
 
 _OPTIONS = {str(each.parent): each for each in RESOURCES if each.embedding}
 """The resource of the options, by that of their fields."""
 
-_PREFIX = "cf_"
-_LONGEST_COLUMN = 60
 _KEPT_SECONDS = 600.0
 _OPTION_ID = re.compile(r"[0-9]{1,18}")
 _REFUSED = "refused"
@@ -161,7 +151,7 @@ class Catalogue:
             if value.field_id in fields:
                 found[fields[value.field_id].column].append(readable)
             else:
-                key = f"{_PREFIX}{value.field_id}" if value.field_id else holder
+                key = f"{COLUMN_PREFIX}{value.field_id}" if value.field_id else holder
                 unknown.setdefault(key, []).append(value.value)
         return Readable({name: "; ".join(many) or None for name, many in found.items()}, unknown)
 
@@ -182,16 +172,7 @@ class Catalogue:
         """
         key = (resource, field_id)
         if key not in self._option_rows:
-            options = _OPTIONS[resource]
-            detail = self._client.detail(BY_NAME[resource], field_id)
-            # One source calls the key `option`.
-            rows = _rows(detail, options.embedded_in, options.embedded_in.removesuffix("s"))
-            if rows is None and options.list is not None:
-                try:
-                    rows = list(self._client.records(options, path={"field_id": field_id}))
-                except NotFound:
-                    rows = None  # a field without choices
-            self._option_rows[key] = rows or []
+            self._option_rows[key] = self._client.options(_OPTIONS[resource], field_id)
         return self._option_rows[key]
 
     def _option(
@@ -201,7 +182,7 @@ class Catalogue:
         text = (_text(value) or "").strip()
         if field.kind is FieldKind.PLAIN or not _OPTION_ID.fullmatch(text):
             return None, None
-        names = self._names(HOLDERS[holder], field.id)
+        names = self._names(CUSTOM_VALUES[holder], field.id)
         if not names and field.kind is FieldKind.UNKNOWN:
             return None, None  # it has no choices: someone wrote a number
         return int(text), names.get(int(text))
@@ -223,9 +204,11 @@ class Catalogue:
 
     def _family(self, holder: str) -> dict[int, CustomField]:
         """The fields of that key by id, ascending."""
-        if holder not in HOLDERS:
-            raise ValueError(f"{holder} holds no custom values; known are {', '.join(HOLDERS)}")
-        resource = HOLDERS[holder]
+        if holder not in CUSTOM_VALUES:
+            raise ValueError(
+                f"{holder} holds no custom values; known are {', '.join(CUSTOM_VALUES)}"
+            )
+        resource = CUSTOM_VALUES[holder]
         if resource not in self._families:
             rows = {row["id"]: row for row in self._listed(resource)}
             columns = column_names({each: row["name"] for each, row in rows.items()})
@@ -261,35 +244,6 @@ class Catalogue:
         return rows
 
 
-def column_names(names: Mapping[int, str]) -> dict[int, str]:
-    """A column for each field, by id: `cf_` and its name in lower-case ASCII.
-
-    Of those that clash, the lowest id has the plain name and the others end in `_{id}`. They are
-    named in the order of ids, so that a new field changes the column of none before it.
-    """
-    columns: dict[int, str] = {}
-    taken: set[str] = set()
-    for field_id in sorted(names):
-        plain = _PREFIX + (_folded(names[field_id]) or str(field_id))
-        ending = ""
-        while (column := _cut(plain, ending)) in taken:
-            ending += f"_{field_id}"
-        columns[field_id] = column
-        taken.add(column)
-    return columns
-
-
-def _folded(name: str) -> str:
-    """A name without accents, in lower case, one underscore for whatever is no ASCII letter."""
-    letters = unicodedata.normalize("NFKD", name).casefold()
-    bare = "".join(each for each in letters if not unicodedata.combining(each))
-    return re.sub(r"[^a-z0-9]+", "_", bare).strip("_")
-
-
-def _cut(plain: str, ending: str) -> str:
-    return plain[: _LONGEST_COLUMN - len(ending)].rstrip("_") + ending
-
-
 def sent_values(holder: str, record: Mapping[str, Any]) -> Iterator[tuple[int, Any]]:
     """The values that a record holds, each with its field's id; 0 where nothing names one.
 
@@ -320,18 +274,6 @@ def _field_id(entry: Mapping[str, Any]) -> int:
             field = unwrap(named)
             return _integer(field.get("id") if isinstance(field, dict) else field) or 0
     return 0
-
-
-def _rows(record: Mapping[str, Any], *keys: str) -> list[dict[str, Any]] | None:
-    """The rows under the first of these keys that holds a collection."""
-    for key in keys:
-        try:
-            rows = Field(key, Kind.ARRAY).read(record.get(key))
-        except Misfit:
-            continue
-        if rows is not None:
-            return [row for row in map(unwrap, rows) if isinstance(row, dict)]
-    return None
 
 
 def _is_empty(value: object) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from precoro_api import Confidence
 from precoro_api.encoding import filter_day
+from precoro_api.resources import CUSTOM_VALUES
 from precoro_api.settings import Setting
 from typing_extensions import override
 
@@ -30,7 +31,6 @@ PAYMENTS_WINDOW = Setting(
     "Payments have no update date and are read whole each time; with this, once they were read "
     "whole, only those that were created in the last so many days.",
 )
-_HOLDERS = ("dataDocumentCustomFields", "dataProductCustomFields", "dataSupplierCustomFields")
 
 
 class ListStream(PrecoroStream):
@@ -117,4 +117,4 @@ class ListStream(PrecoroStream):
 
 def _holder(resource: Resource) -> str | None:
     """The field that holds a row's custom values, if it has them."""
-    return next((name for name in _HOLDERS if name in resource.by_name), None)
+    return next((name for name in CUSTOM_VALUES if name in resource.by_name), None)

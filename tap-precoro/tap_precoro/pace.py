@@ -90,8 +90,7 @@ def roughly(seconds: float) -> str:
     if seconds < _MINUTE:
         return "less than a minute"
     if seconds < 1.5 * _HOUR:
-        step = 1 if seconds < 10 * _MINUTE else 5
-        return _about(step * math.ceil(seconds / _MINUTE / step), "minute")
+        return _about(round(seconds / _MINUTE), "minute")
     if seconds < 1.5 * _DAY:
         return _about(round(seconds / _HOUR), "hour")
     return _about(round(seconds / _DAY), "day")

@@ -169,9 +169,9 @@ class Tally:
         ]
         sent, retried = client.requests_by_method.total(), client.retries
         others = sent - sum(tally.requests for _, tally in tallies)
-        if others:  # such as the lists of custom fields, which name the columns of several streams
+        if others:  # the lists of custom fields, which name columns before any stream begins
             again = retried - sum(tally.retries for _, tally in tallies)
-            rows.append([*_numbers("(before them)", 0, others, again), "", ""])
+            rows.append([*_numbers("(no stream)", 0, others, again), "", ""])
         records = sum(tally.records for _, tally in tallies)
         rows.append([*_numbers("total", records, sent, retried), "", ""])
         return aligned(head, rows, numbers=head[1:4])

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import signal
-import sys
 from functools import cached_property
-from typing import IO, TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from precoro_api import (
     RESOURCES,
     BadCredentials,
-    PrecoroError,
     Reading,
     SettingsError,
     UnexpectedAnswer,
@@ -19,11 +16,10 @@ from precoro_api import (
 )
 from precoro_api.profile import profile_of
 from precoro_api.settings import Setting, json_schema
-from singer_sdk import Tap
-from singer_sdk.plugin_base import PluginBase
 from typing_extensions import override
 
 from tap_precoro.attachments import ATTACHMENT_MAX_MB, ATTACHMENTS_PATH, AttachmentStream
+from tap_precoro.command import COULD_NOT_WORK, Command
 from tap_precoro.custom_fields import CUSTOM_FIELDS, Catalogue
 from tap_precoro.documents import DETAIL_LIMIT, DETAIL_ORDER, DetailStream, LineStream
 from tap_precoro.drift import STRICT_SCHEMA
@@ -64,10 +60,9 @@ OVERLAP = Setting(
     default=300,
 )
 _FAILED_STREAM = 1
-_COULD_NOT_WORK = 2
 
 
-class TapPrecoro(Tap):
+class TapPrecoro(Command):
     """Singer tap for Precoro."""
 
     name = "tap-precoro"
@@ -100,7 +95,7 @@ class TapPrecoro(Tap):
     @cached_property
     def progress(self) -> Progress:
         """Where this run is."""
-        return Progress(self.logger)
+        return Progress(self.logger, self.client)
 
     # What streams share, so that nothing is asked twice
 
@@ -163,6 +158,22 @@ class TapPrecoro(Tap):
         names = (f"{resource.name}_details", f"{resource.name}_{resource.lines}")
         streams = (self.streams[name] for name in names if name in self.streams)
         return tuple(s for s in streams if s.selected and isinstance(s, (DetailStream, LineStream)))
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """The selected streams, each by the stream whose requests bring its records."""
+        found: dict[str, str] = {}
+        for name, stream in self.streams.items():
+            values = getattr(stream, "values", None)
+            if isinstance(stream, (DetailStream, LineStream)) and stream.selected:
+                found[name] = self.readers_of(stream.resource)[0].name
+            elif isinstance(stream, AttachmentStream):
+                found[name] = "the details of documents"
+            else:
+                found.setdefault(name, name)
+            if values is not None:
+                found[values.name] = name
+        return {name: found[name] for name, stream in self.streams.items() if stream.selected}
 
     @property
     def fetching(self) -> int:
@@ -244,6 +255,7 @@ class TapPrecoro(Tap):
         code = 0
         try:
             self.filters  # noqa: B018 - a wrong filter stops before the first request
+            self.tally.expect(self.sources)
             self.sync_all()
         except Interrupted:
             number, self.output.signal = self.output.signal or signal.SIGTERM, None
@@ -255,53 +267,19 @@ class TapPrecoro(Tap):
             self.logger.error("Stopped: whoever reads the output of this tap has gone.")
             code = _FAILED_STREAM
         except Stopped as stopped:
-            self.logger.warning("%s", stopped.reason)
+            self.logger.warning("%s", " ".join(filter(None, (str(stopped), self.tally.ahead))))
             code = stopped.reason.exit_code
         except (SettingsError, BadCredentials) as problem:
             self.logger.error("%s", problem)
-            code = _COULD_NOT_WORK
+            code = COULD_NOT_WORK
         finally:
-            self.progress.close()
-            self.tally.report(self.logger, self.client)
-            self.client.close()
+            self.finish(tell=True)
         return code or (_FAILED_STREAM if self.tally.failed else 0)
 
-    @classmethod
-    @override
-    def invoke(  # type: ignore[override]  # as the SDK's own tap narrows it
-        cls,
-        *,
-        about: bool = False,
-        about_format: str | None = None,
-        config: Any = None,
-        state: Any = None,
-        catalog: Any = None,
-    ) -> None:
-        """Run as a command; what a setting or Precoro refuses ends in one sentence."""
-        PluginBase.invoke.__func__(cls, about=about, about_format=about_format)  # type: ignore[attr-defined]
-        cls.print_version(print_fn=cls.logger.info)
-        try:
-            tap = cls(
-                config=config.config if config else {},
-                state=_json_of("--state", state),
-                catalog=_json_of("--catalog", catalog),
-                parse_env_config=bool(config and config.parse_env),
-                validate_config=True,
-            )
-            code = tap.run()
-        except (SettingsError, PrecoroError) as problem:
-            cls.logger.error("%s", problem)
-            code = _COULD_NOT_WORK
-        sys.exit(code)
-
-
-def _json_of(option: str, file: IO[str] | None) -> dict[str, Any] | None:
-    if file is None:
-        return None
-    try:
-        read = json.loads(file.read())
-    except ValueError as problem:
-        raise SettingsError(f"{option}: the file {file.name} is no JSON ({problem}).") from None
-    if not isinstance(read, dict):
-        raise SettingsError(f"{option}: the file {file.name} holds no JSON object.")
-    return read
+    def finish(self, *, tell: bool = False) -> None:
+        """Let go of terminal and client; `tell` what was done. Without a client nothing was."""
+        if "client" in self.__dict__:
+            self.progress.close()
+            if tell:
+                self.tally.report(self.logger, self.client)
+            self.client.close()

@@ -11,14 +11,9 @@ from hypothesis import strategies as st
 from precoro_api import BY_NAME, Client, client_from
 from precoro_api.clock import FastClock
 from precoro_api.fields import Kind
-from tap_precoro.custom_fields import (
-    CUSTOM_FIELDS,
-    HOLDERS,
-    Catalogue,
-    FieldKind,
-    column_names,
-    sent_values,
-)
+from precoro_api.resources import CUSTOM_VALUES
+from tap_precoro.custom_columns import column_names
+from tap_precoro.custom_fields import CUSTOM_FIELDS, Catalogue, FieldKind, sent_values
 
 DOCUMENT = "dataDocumentCustomFields"
 SUPPLIER = "dataSupplierCustomFields"
@@ -531,7 +526,7 @@ def test_a_key_that_holds_no_custom_values_is_named(serve, open_client):
 
 
 def test_every_holder_names_a_resource_that_is_listed():
-    assert all(BY_NAME[resource].list for resource in HOLDERS.values())
+    assert all(BY_NAME[resource].list for resource in CUSTOM_VALUES.values())
 
 
 def test_the_setting_keeps_values_raw_by_default():

@@ -327,3 +327,36 @@ class World:
             yield from stream.records_of(shown, Listed(row["updateDate"], row["idn"]))
         else:
             yield stream.read(shown)
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Thousands of runs say nothing."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def tell(story: Story) -> None:
+    """Let a story happen."""
+    switches = {
+        **OFF,
+        "list_order": story.order,
+        "pagination": story.dialect,
+        "modified_since": story.since,
+    }
+    sandbox = Sandbox(clock=SandboxClock(speed=0, start=START), switches=switches).start()
+    try:
+        World(story, sandbox).tell()
+    finally:
+        Thread(target=sandbox.stop).start()
+
+
+@settings(
+    max_examples=STORIES,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(stories())
+def test_whatever_stood_unchanged_during_a_run_is_there_and_equal(story: Story) -> None:
+    tell(story)

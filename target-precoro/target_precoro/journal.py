@@ -53,8 +53,7 @@ _TABLES = (
     """create table creates (number integer primary key autoincrement, name text not null unique,
     holder text not null, began real not null, look_for text not null,
     ended real, precoro_id text)""",
-    "create table forgotten (until real not null)",
-    "insert into forgotten values (-1e300)",
+    "create table forgotten (holder text primary key, until real not null) without rowid",
     "create table schemas (number integer primary key, body text not null unique)",
     """create table parked (number integer primary key autoincrement, name text not null unique,
     since real not null, schema integer not null, body text not null)""",
@@ -160,7 +159,11 @@ class Journal:
                 if looked_at <= ended + _UNSURE:
                     return Busy(precoro_id)
             # What was forgotten after the look may have been this very record.
-            (forgotten,) = db.execute("select until from forgotten").fetchone()
+            # Of its own creates a process knows for as long as it lives.
+            (forgotten,) = db.execute(
+                "select coalesce(max(until), ?) from forgotten where holder <> ?",
+                (_NEVER, self._store.holder),
+            ).fetchone()
             if looked_at <= max(forgotten + _UNSURE, self._store.blind_until):
                 return Busy()
             db.execute("delete from creates where name = ?", (name,))
@@ -233,7 +236,7 @@ class Journal:
         return number
 
     def _forget(self, db: sqlite3.Connection) -> None:
-        """Drop ended creates that are old or too many, and remember that there were some."""
+        """Drop ended creates that are old or too many, and remember whose, until when."""
         now = self._now()
         newest = db.execute(
             "select number from creates where ended is not null order by number desc "
@@ -243,12 +246,17 @@ class Journal:
         last = newest[0] if newest else 0
         # One that ends later than now is of a clock that was set back since: it would never be old.
         over = "ended is not null and (abs(ended - :now) > :kept or number <= :last)"
-        values = {"now": now, "kept": _REMEMBERED, "last": last, "own": self._store.holder}
+        values = {"now": now, "kept": _REMEMBERED, "last": last}
         db.execute(
-            "update forgotten set until = max(until, coalesce((select max(ended) from creates "  # noqa: S608 - our own words
-            # Of its own creates a process knows for as long as it lives.
-            f"where {over} and ended <= :now and holder <> :own), until))",
+            "insert into forgotten select holder, max(ended) from creates "  # noqa: S608 - our own words
+            f"where {over} and ended <= :now group by holder "
+            "on conflict (holder) do update set until = max(until, excluded.until)",
             values,
+        )
+        # Whoever asks, the newest of all others is among the two newest.
+        db.execute(
+            "delete from forgotten where holder not in "
+            "(select holder from forgotten order by until desc limit 2)"
         )
         db.execute(f"delete from creates where {over}", values)  # noqa: S608 - our own words
 

@@ -335,9 +335,15 @@ def test_processes_that_make_the_same_files_at_once_do_not_disturb_each_other(ch
 
 def known(journal, many):
     """How many of the first keys' creates are still known by their id."""
-    answers = [journal.begin(intent(f"V-{n}"), looked_at=0.0) for n in range(many)]
-    assert all(isinstance(each, Busy) for each in answers)
-    return [n for n, each in enumerate(answers) if each.precoro_id == str(n)]
+    kept = []
+    for number in range(many):
+        answer = journal.begin(intent(f"V-{number}"), looked_at=0.0)
+        if isinstance(answer, Begun):
+            journal.finish(answer, precoro_id=None)
+        else:
+            assert answer == Busy(str(number))
+            kept.append(number)
+    return kept
 
 
 def create(journal, first, last, looked_at):
@@ -382,6 +388,31 @@ def test_a_look_older_than_what_is_remembered_is_made_again(opened, clock):
     assert second.begin(intent("early"), looked_at=long_ago) == Busy()
     assert second.begin(intent("another"), looked_at=long_ago) == Busy()
     assert isinstance(second.begin(intent("early"), looked_at=clock.now - 60), Begun)
+
+
+def test_what_a_process_made_and_forgot_is_in_its_own_way_never_and_in_others_always(opened, clock):
+    journals = [opened(), opened(), opened()]
+    long_ago = clock.now
+    clock.now += 60
+    for number, journal in enumerate(journals):
+        clock.now += 10
+        begun = journal.begin(intent(f"early-{number}"), looked_at=clock.now)
+        journal.finish(begun, precoro_id="1")
+    ends = [clock.now - 20, clock.now - 10, clock.now]
+    clock.now += HOUR + 60
+    create(journals[0], 0, 100, looked_at=clock.now)
+    # Each is stopped by the latest create of the two others.
+    for journal, other in zip(journals, (ends[2], ends[2], ends[1]), strict=True):
+        assert journal.begin(intent("another"), looked_at=long_ago) == Busy()
+        assert journal.begin(intent("another"), looked_at=other + 1) == Busy()
+        begun = journal.begin(intent("another"), looked_at=other + 3)
+        assert isinstance(begun, Begun)
+        journal.finish(begun, precoro_id=None)
+    alone = opened(None)
+    alone.finish(alone.begin(intent("early"), looked_at=long_ago), precoro_id="1")
+    clock.now += HOUR + 60
+    create(alone, 0, 100, looked_at=clock.now)
+    assert isinstance(alone.begin(intent("another"), looked_at=long_ago), Begun)
 
 
 def test_a_clock_that_was_set_back_blocks_nothing_for_good(opened, clock):

@@ -5,9 +5,25 @@ from __future__ import annotations
 from precoro_api.fields import Field, array
 from precoro_api.resource import Endpoint, Filter
 
-__all__ = ["DOCUMENT_DATES", "EXTERNAL_IDS", "approvals", "general", "modified_since", "status"]
+__all__ = [
+    "CUSTOM_VALUES",
+    "DOCUMENT_DATES",
+    "EXTERNAL_IDS",
+    "approvals",
+    "general",
+    "modified_since",
+    "status",
+]
 
 EXTERNAL_IDS = Filter("external_id[]", "string, up to 200 values", ("doc",))
+
+CUSTOM_VALUES = {
+    "dataDocumentCustomFields": "document_custom_fields",
+    "dataItemCustomFields": "item_custom_fields",
+    "dataProductCustomFields": "item_custom_fields",
+    "dataSupplierCustomFields": "supplier_custom_fields",
+}
+"""Where a record holds its custom values, and the resource that lists their fields."""
 
 DOCUMENT_DATES = (
     Filter("approvalLeftDate", "string ISO datetime", ("prod", "3rd:sdk")),
