@@ -17,6 +17,7 @@ from precoro_api.message import Message
 from precoro_api.paging import MAX_PAGE, PAGE_SIZES, Page, page_of
 from precoro_api.quota import Quota
 from precoro_api.resource import Write
+from precoro_api.resources import BY_NAME
 from precoro_api.transport import Transport
 
 if TYPE_CHECKING:
@@ -266,14 +267,10 @@ class Client:
 
         Raises NotAllowed, and NotFound where the field is gone.
         """
-        endpoint = _known(resource.embedding, resource, "embedding")
-        answer = self._transport.send(
-            Message(endpoint, resource.name, str(field_id), path={"id": field_id})
-        )
-        detail = unwrap(answer)
+        detail = self.detail(BY_NAME[str(resource.parent)], field_id)
         # One source calls the key `option`.
         for key in (resource.embedded_in, resource.embedded_in.removesuffix("s")):
-            options = unwrap(detail.get(key)) if isinstance(detail, dict) else None
+            options = unwrap(detail.get(key))
             if isinstance(options, list):
                 return options
         if resource.list is None:

@@ -61,6 +61,8 @@ _COULD_NOT_WORK = 2
 _MOST_HELD_STATES = 1000
 _RELEASE_EVERY = 1.0
 """Seconds between states while a long batch is written."""
+_WORD_EVERY = 15.0
+"""Seconds between words on how far a long run is."""
 
 
 class Interrupted(BaseException):
@@ -98,6 +100,7 @@ class TargetPrecoro(Target):
         self._signal: int | None = None
         self._writing = False
         self._next_release = 0.0
+        self._next_word = time.monotonic() + _WORD_EVERY
         check_streams(self.config)
 
     @classmethod
@@ -223,9 +226,14 @@ class TargetPrecoro(Target):
             self.annotations.tell(each, outcome)
         self._open.pop(each.place, None)
         self.limit.note(self.tally)
-        if self._held and time.monotonic() >= self._next_release:
-            self._next_release = time.monotonic() + _RELEASE_EVERY
+        now = time.monotonic()
+        if self._held and now >= self._next_release:
+            self._next_release = now + _RELEASE_EVERY
             self._release_states()
+        if now >= self._next_word:
+            self._next_word = now + _WORD_EVERY
+            sent = self.client.requests_by_method.total()
+            self.logger.info("%s: %d records done, %d requests.", stream, self.tally.records, sent)
 
     def _reject(self, each: Pending, key: str, reason: str) -> None:
         stream = each.route.stream
