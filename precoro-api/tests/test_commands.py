@@ -45,7 +45,7 @@ def test_resources_lists_the_whole_table(precoro):
 def test_help_lists_every_command(precoro):
     listed = precoro("--help").stdout.partition("Commands:")[2].splitlines()
     commands = [line.split()[0] for line in listed if line.strip()]
-    assert commands == ["check", "probe", "quota", "resources"]
+    assert commands == ["check", "probe", "quota", "resources", "webhooks"]
 
 
 def test_check_shows_what_the_token_may_read_one_request_each(company, precoro):

@@ -570,7 +570,7 @@ def test_nobody_where_the_link_leads_is_tried_again(
         ({}, b'{"url": "https://a.example"}', "a.JSON"),
         ({}, b"{cut", "a.json"),
         ({}, b'"' + b"a" * 2_000_000 + b'"', None),
-        ({}, b'{"link": "' + b"a" * 1_100_000 + b'"}', None),
+        ({}, b'{"link": "https://a.example", "x": "' + b"a" * 1_100_000 + b'"}', None),
     ],
     ids=lambda each: repr(each)[:40],
 )

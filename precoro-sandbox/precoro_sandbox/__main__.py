@@ -64,6 +64,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="RESOURCE",
         help="a resource that answers 404",
     )
+    parser.add_argument(
+        "--webhook",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="an address that is told of changes; up to five",
+    )
     parser.add_argument("--token", default="sandbox-token", help="the API key")
     parser.add_argument("--email", default="integration@example.com", help="the key's user")
     return parser
@@ -125,6 +132,7 @@ def main(arguments: list[str] | None = None) -> None:
             email=given.email,
             forbidden=given.forbid,
             absent=given.absent,
+            webhooks=given.webhook,
         )
     except (ValueError, OSError, OverflowError) as problem:
         refuse(problem)

@@ -10,7 +10,7 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Match
 
@@ -19,6 +19,7 @@ from precoro_sandbox.control import answer_control
 from precoro_sandbox.faults import Fault, Faults
 from precoro_sandbox.filters import BadFilter
 from precoro_sandbox.forms import BadBody
+from precoro_sandbox.webhooks import Webhooks
 from precoro_sandbox.writes import Invalid
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class App:
 
     `after`, where one is set, is called with each request of the API once it is served, before
     its answer leaves: what it does to the company happens between this request and the next.
+    `webhooks` are those of the first company.
     """
 
     def __init__(
@@ -79,6 +81,8 @@ class App:
         self.after: Callable[[Served], None] | None = None
         self.served: deque[Served] = deque(maxlen=_REMEMBERED)
         self.counts: Counter[str] = Counter()
+        self.webhooks = Webhooks(switches)
+        self.accounts[0].store.tell = self.webhooks.tell
         self._api = Api()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -86,7 +90,10 @@ class App:
         if scope["type"] != "http":
             return
         request = Request(scope, receive, send)
-        body = await request.body()
+        try:
+            body = await request.body()
+        except ClientDisconnect:
+            return  # whoever asked was killed in the middle of it
         if request.url.path.startswith(CONTROL):
             await answer_control(self, request, body)(scope, receive, send)
             return

@@ -25,7 +25,8 @@ def answer_control(app: App, request: Request, body: bytes) -> Response:
 
     `GET requests` counts and lists what was served (`?since=n` leaves out the first n), `GET
     rows/{resource}` shows a store's rows, `POST clock {"advance": s}` moves time, `POST faults`
-    and `DELETE faults` set and clear faults.
+    and `DELETE faults` set and clear faults, `POST webhooks {"url": …}` adds an endpoint and `GET
+    webhooks` counts what became of the posts.
     """
     what = request.url.path.split("/")[2:]
     try:
@@ -46,6 +47,10 @@ def answer_control(app: App, request: Request, body: bytes) -> Response:
         if what == ["faults"] and request.method == "DELETE":
             app.faults.clear()
             return JSONResponse({})
+        if what == ["webhooks"]:
+            if request.method == "POST":
+                app.webhooks.add(str(given["url"]))
+            return JSONResponse(app.webhooks.told)
     except (ValueError, KeyError, TypeError) as problem:
         return JSONResponse({"message": f"{type(problem).__name__}: {problem}"}, 400)
     return JSONResponse({"message": "no such control"}, 404)

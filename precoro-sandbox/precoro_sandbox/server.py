@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from precoro_sandbox.app import Served
     from precoro_sandbox.faults import Faults
     from precoro_sandbox.store import Row, Store
+    from precoro_sandbox.webhooks import Webhooks
 
 __all__ = ["SEEDS", "Sandbox", "seed_rows"]
 
@@ -60,7 +61,8 @@ class Sandbox:
     """A local Precoro on a real port.
 
     `with Sandbox(seed="empty") as sandbox:` serves until the block ends. `url`, `token` and
-    `email` are what a client needs, `served` is the log of its requests.
+    `email` are what a client needs, `served` is the log of its requests. `webhooks` are
+    addresses that are told of changes.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Sandbox:
         host: str = "127.0.0.1",
         port: int = 0,
         accounts: Iterable[Account] | None = None,
+        webhooks: Iterable[str] = (),
         **account: Any,
     ) -> None:
         self.clock = clock or SandboxClock()
@@ -80,6 +83,8 @@ class Sandbox:
         rows = {} if accounts else seed_rows(seed, self.clock, counts or {})
         opened = accounts or [Account.open(self.clock, self.switches, rows, **account)]
         self.app = App(list(opened), self.clock, self.switches)
+        for url in webhooks:
+            self.webhooks.add(url)
         self._socket = _listening(host, port)
         config = uvicorn.Config(
             self.app,
@@ -109,6 +114,11 @@ class Sandbox:
     def faults(self) -> Faults:
         """What is to go wrong."""
         return self.app.faults
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """Who is told of changes to the first company's records."""
+        return self.app.webhooks
 
     @property
     def served(self) -> list[Served]:
@@ -147,6 +157,7 @@ class Sandbox:
         self._server.force_exit = True
         if self._thread is not None:
             self._thread.join(timeout=10)
+        self.webhooks.stop()
         self._socket.close()
 
     def __enter__(self) -> Self:

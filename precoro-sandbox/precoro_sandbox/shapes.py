@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from precoro_sandbox.store import Row
     from precoro_sandbox.switches import Switches
 
-__all__ = ["shape"]
+__all__ = ["idn_of", "shape"]
 
 _EMPTY: dict[str, Any] = {"list": [], "null": None, "object": {}}
 
@@ -48,7 +48,7 @@ def shape(resource: Resource, row: Row, switches: Switches, *, detail: bool) -> 
     if shown.get("attachments") and switches.attachment_entries == "ids":
         shown["attachments"] = [each["id"] for each in shown["attachments"]]
     if "idn" in shown:
-        shown["idn"] = _idn(row, switches)
+        shown["idn"] = idn_of(row, switches)
     if shown.get("externalId") is not None:
         shown["externalId"] = _external_id(str(shown["externalId"]), switches)
     if "sumPaid" in shown and shown["sumPaid"] is not None:
@@ -89,7 +89,8 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _idn(row: Row, switches: Switches) -> Any:
+def idn_of(row: Row, switches: Switches) -> Any:
+    """The document number that a row shows."""
     idn = row.get("_own_idn") if switches.split_idn == "distinct" else None
     idn = idn or row.get("idn")
     return int(str(idn)) if switches.idn_type == "integer" and str(idn).isdigit() else idn

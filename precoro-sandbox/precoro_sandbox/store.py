@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from precoro_api.enums import WebhookAction
 from precoro_api.resources import BY_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from precoro_sandbox.clock import SandboxClock
 
@@ -20,7 +21,10 @@ _FIRST_ID = 100_001
 
 
 class Store:
-    """Rows by resource and id. Keys that begin with `_`, and `field_id`, are the store's own."""
+    """Rows by resource and id. Keys that begin with `_`, and `field_id`, are the store's own.
+
+    `tell`, where one is set, is called with each row that is added or changed.
+    """
 
     def __init__(
         self, clock: SandboxClock, rows: Mapping[str, Iterable[Row]] | None = None
@@ -31,6 +35,7 @@ class Store:
         self._last_idn: defaultdict[str, int] = defaultdict(int)
         self._sorted: dict[tuple[str, str], list[Row]] = {}
         self.version = 0
+        self.tell: Callable[[str, Row, WebhookAction], None] | None = None
         for resource, many in (rows or {}).items():
             for row in many:
                 self._keep(resource, row)
@@ -74,6 +79,8 @@ class Store:
             if date in known.by_name or date == "updateDate":
                 row[date] = stamp
         self._keep(resource, row)
+        if self.tell is not None:
+            self.tell(resource, row, WebhookAction.CREATE)
         return row
 
     def change(self, resource: str, row: Row, values: Row, *, touch: bool = True) -> Row:
@@ -82,6 +89,8 @@ class Store:
         if touch:
             row["updateDate"] = self.clock.stamp()
         self._forget_order(resource)
+        if self.tell is not None:
+            self.tell(resource, row, WebhookAction.UPDATE)
         return row
 
     def remove(self, resource: str, row_id: int) -> None:

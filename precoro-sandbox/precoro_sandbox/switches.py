@@ -126,6 +126,11 @@ class Switches:
     booleans: str = _switch(
         "strict", "Form booleans: only true, false, 1 and 0, or any case.", "lenient"
     )
+    webhook_loss: int = _count(0, "Percent of webhook events that never arrive.")
+    webhook_duplicates: int = _count(0, "Percent of webhook events that arrive twice.")
+    webhook_reordering: str = _switch(
+        "off", "Whether webhook events overtake one another, by up to ten places.", "on"
+    )
 
     @classmethod
     def set(cls, positions: Mapping[str, Any]) -> Switches:

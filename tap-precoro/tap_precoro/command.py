@@ -152,7 +152,7 @@ class Command(Tap):
         """What is wrong with a setting; the SDK's words show its value."""
         for name, schema in cls.config_jsonschema["properties"].items():
             if schema.get("secret") and error.endswith(f"config[{name!r}]"):
-                return f"{name} must be of type {schema['type']}."
+                return f"{name} must be a {' or '.join(schema['type'])}."
         return error
 
 

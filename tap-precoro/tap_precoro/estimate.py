@@ -206,7 +206,9 @@ class _Asking:
         families: dict[str, int] = {}
         for holder in sorted(filter(None, holders)):
             fields = self._tap.catalogue.fields_of(holder)
-            families[CUSTOM_VALUES[holder]] = sum(each.kind is not FieldKind.PLAIN for each in fields)
+            families[CUSTOM_VALUES[holder]] = sum(
+                each.kind is not FieldKind.PLAIN for each in fields
+            )
         most = len(families)
         for family, many in families.items():
             most += 0 if f"{family.removesuffix('s')}_options" in self._streams else many

@@ -11,6 +11,8 @@ from precoro_api.quota.windows import LENGTHS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from precoro_api.quota import Policy
+
 __all__ = ["Pace", "Stop", "roughly"]
 
 _MINUTE, _HOUR, _DAY = (LENGTHS[kind] for kind in ("minute", "hour", "day"))
@@ -78,6 +80,17 @@ class Pace:
             self.sent += some
             many -= some
         return self.now
+
+    def end_of_run(self, policy: Policy) -> Stop | None:
+        """The first of the stops that a run under this policy does not wait for."""
+        waited, sent = 0.0, -1
+        for stop in self.stops:
+            waited, sent = waited if stop.sent == sent else 0.0, stop.sent
+            wait = stop.opens_at - stop.at
+            if not policy.is_patient(stop.kind, wait, waited):
+                return stop
+            waited += wait
+        return None
 
     def _wait(self, kind: str, until: float) -> None:
         if kind != "minute":

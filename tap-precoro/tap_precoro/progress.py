@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tap_precoro.pace import Pace, roughly
+from tap_precoro.tally import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,12 +55,13 @@ class Progress:
         if not self._logger.isEnabledFor(logging.INFO):
             return
         where = f"{stream}: {what.replace('_', ' ')} {done:,}" + (f" of {of:,}" if of else "")
-        sent = self._client.requests_by_method.total()
-        told = ", ".join((f"{sent:,} requests in this run", *self._left((of or done) - done)))
+        sent = counted(self._client.requests_by_method.total(), "request")
+        left = self._left((of or done) - done)
         if self._lives:
             self._line = self._line or _Line()
-            self._line.show(where, told, done, of)
+            self._line.show(where, ", ".join((sent, *left)), done, of)
         else:
+            told = ", ".join((f"{sent} in this run", *left))
             self._logger.info("%s; %s.", where, told)
 
     def _left(self, needed: int) -> tuple[str, ...]:
@@ -67,17 +69,14 @@ class Progress:
         if needed < 1:
             return ()
         quota = self._client.quota
-        policy = quota.policy
-        most = policy.max_requests
+        most = quota.policy.max_requests
         if most is not None and quota.sent + needed > most:
             return (f"max_requests allows {max(0, most - quota.sent):,} more",)
-        pace = Pace(quota.report(), quota.server_now())
-        began, ends = pace.now, pace.send(needed)
-        waited = 0.0
-        for stop in pace.stops:
-            if not policy.is_patient(stop.kind, stop.opens_at - stop.at, waited):
-                return (f"the budget ({stop.kind}) allows {stop.sent:,} more",)
-            waited += stop.opens_at - stop.at
+        began = quota.server_now()
+        pace = Pace(quota.report(), began)
+        ends, stop = pace.send(needed), pace.end_of_run(quota.policy)
+        if stop is not None:
+            return (f"the budget ({stop.kind}) allows {stop.sent:,} more",)
         return (f"{roughly(ends - began)} left",) if quota.limits.of("minute") else ()
 
     def close(self) -> None:
@@ -109,24 +108,38 @@ class _Line:
             transient=True,
             redirect_stdout=False,  # which is Singer's alone
         )
-        bare = sys.stderr
+        self._task = self._shown.add_task("", total=None, told="", visible=False)
+        self._bare = sys.stderr
         self._handlers = [
             handler
             for handler in logging.getLogger().handlers
-            if isinstance(handler, logging.StreamHandler) and handler.stream is bare
+            if isinstance(handler, logging.StreamHandler) and handler.stream is self._bare
         ]
-        self._shown.start()
-        self._bare = bare
-        self._task = self._shown.add_task("", total=None, told="")
         for handler in self._handlers:
-            handler.setStream(sys.stderr)  # which now writes above the line
+            handler.setStream(self)
+        self._shown.start()
         atexit.register(self.close)
 
     def show(self, where: str, told: str, done: int, of: int | None) -> None:
         """Draw it."""
         self._shown.update(
-            self._task, description=where, completed=done, total=of, told=told, refresh=True
+            self._task,
+            description=where,
+            completed=done,
+            total=of,
+            told=told,
+            visible=True,
+            refresh=True,
         )
+
+    def write(self, text: str) -> None:
+        """Write what is logged above the line, as it is."""
+        self._shown.console.print(
+            text, end="", soft_wrap=True, markup=False, highlight=False, emoji=False
+        )
+
+    def flush(self) -> None:
+        """Nothing: what is written is seen at once."""
 
     def close(self) -> None:
         """Take it away, and give the terminal back as it was."""

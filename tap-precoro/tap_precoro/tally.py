@@ -148,6 +148,8 @@ class Tally:
         """The SDK counts the records that a stream yields itself; the others are counted here."""
         logger = metrics.get_metrics_logger()
         for name, tally in self.by_stream.items():
+            if self.outcome(name) == "not begun":
+                continue
             values: dict[Enum, int] = {
                 metrics.Metric.HTTP_REQUEST_COUNT: tally.requests,
                 OwnMetric.RETRIES: tally.retries,

@@ -606,16 +606,31 @@ def test_files_that_fail_for_ever_are_in_no_others_way(
 ) -> None:
     sandbox = serve(rows_of(*[PDF] * 8))
     client = client_of(sandbox)
-    for key in range(1, 5):
+    for key in (1, 2, 3, 4, 7):
         sandbox.faults.add(Fault("500", times=9999, path=f"/attachments/{key}"))
     folder = Folder(place, client, most=MOST)
     assert [folder.fetch(file(key)) is None for key in (1, 2, 5, 3, 4)] == [1, 1, 0, 1, 1]
+    assert sandbox.served[-1].path == "/attachments/4"  # only three in a row are too many
     folder = Folder(place, client, most=MOST)
     assert [tried.id for tried, _ in folder.retry_failed()] == [1, 2, 3]
-    assert folder.fetch(file(6))  # a new one has its chance
-    assert [each["id"] for each in failed_in(place)] == [4, 1, 2, 3]
+    assert [bool(folder.fetch(file(key))) for key in (7, 6)] == [False, True]  # new ones
+    assert [each["id"] for each in failed_in(place)] == [4, 1, 2, 3, 7]
     folder = Folder(place, client, most=MOST)
     assert [tried.id for tried, _ in folder.retry_failed()] == [4, 1, 2]
+    assert [each["id"] for each in failed_in(place)] == [3, 7, 4, 1, 2]
+
+
+def test_what_is_known_of_a_failure_is_kept_when_it_is_not_tried(
+    serve: Make, client_of: Make, place: str
+) -> None:
+    sandbox = serve(rows_of(*[PDF] * 5))
+    client = client_of(sandbox)
+    Folder(place, client, most=9).fetch(file(5))
+    sandbox.faults.add(Fault("500", times=99))
+    folder = Folder(place, client, most=MOST)
+    assert [folder.fetch(file(key)) for key in range(1, 6)] == [None] * 5
+    (kept,) = [each for each in failed_in(place) if each["id"] == 5]
+    assert "9 are wanted at most" in kept["reason"]
 
 
 def test_the_record_of_failures_may_have_been_edited(

@@ -110,7 +110,7 @@ class ApprovalSink(Sink):
         before = client.detail(resource, idn)
         if step_is_done(step, before.get("status")):
             return Outcome("existing", before)
-        if self.target.config.get("dry_run"):
+        if self.target.dry:
             return Outcome(
                 "skipped", before, reason=f"dry run: it would {step} {resource.name} {idn}"
             )

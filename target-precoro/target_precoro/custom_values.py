@@ -121,7 +121,7 @@ class ValueSink(Sink):
         row = client.detail(_SUPPLIERS, supplier_id)
         shown = unwrap(row.get(_HOLDER))
         values = changed_values(shown if isinstance(shown, list) else [], wanted)
-        if values and not self.target.config.get("dry_run"):
+        if values and not self.target.dry:
             path = {_SUPPLIERS.addressed_by: supplier_id}
             row = client.write(
                 _SUPPLIERS, _CALL, {_HOLDER: values}, path=path, record_key=supplier_id

@@ -23,7 +23,8 @@ __all__ = ["Directories", "Directory", "folded"]
 
 Row = dict[str, Any]
 
-_MOST_IDS = 200_000
+_MOST_IDS = 20_000
+"""Ids that are remembered for references; those of older records are looked up again."""
 _SIZE_KEPT = 30 * 86400.0
 
 
@@ -33,7 +34,10 @@ def folded(value: Any) -> str:
 
 
 def _indexed(name: str, value: Any) -> str:
-    return str(value).strip() if name == EXTERNAL_ID else folded(value)
+    if name != EXTERNAL_ID:
+        return folded(value)
+    # The API may answer `007` as the number 7: as text it is another id, as number the same.
+    return f"#{value}" if isinstance(value, int) else str(value).strip()
 
 
 class Directory:
@@ -49,8 +53,10 @@ class Directory:
         self._lock = threading.RLock()
         self._found: dict[str, list[Row]] = {}
         self._ids: dict[str, Any] = {}
+        self._keyed: dict[tuple[str, str], Row | None] = {}
         self._absent: set[str] = set()
         self._rows: dict[str, Row] | None = None
+        self._own: set[str] = set()
         self._indexes: dict[str, dict[str, list[Row]]] = {}
         self._kept = {
             resource.primary_key,
@@ -84,11 +90,18 @@ class Directory:
             return False
         return any(not is_empty(wanted.match.get(name)) for name in route.match_on)
 
-    def forget(self) -> None:
-        """Look at Precoro anew, because something else is writing there."""
+    def look_again(self, external_id: str | None) -> None:
+        """Look at Precoro anew for one record, because something else is writing it."""
+        if external_id and self._rows is None and self.resource.findable:
+            found = self._client.find(self.resource, [external_id])
+            with self._lock:
+                self._found.update(found)
+            return
+        read = self._read()
         with self._lock:
-            self._found, self._ids, self._rows = {}, {}, None
-            self._absent.clear()
+            # What was written meanwhile is newer than what was read.
+            own = {key: row for key, row in (self._rows or {}).items() if key in self._own}
+            self._rows = {**read, **own}
             self._indexes.clear()
 
     def look_up(self, external_ids: Iterable[str], *, match: bool = False) -> None:
@@ -123,12 +136,15 @@ class Directory:
         """Read the whole list, once."""
         if self._rows is not None:
             return
-        rows = {str(row[self.resource.primary_key]): self._slim(row) for row in self._all()}
+        rows = self._read()
         with self._lock:
             self._rows = rows
             self._indexes.clear()
         if not self.place:
             self._client.quota.remember(f"rows:{self.resource.name}", len(rows), _SIZE_KEPT)
+
+    def _read(self) -> dict[str, Row]:
+        return {str(row[self.resource.primary_key]): self._slim(row) for row in self._all()}
 
     def _all(self) -> Iterator[Row]:
         if self.resource.embedding is not None:
@@ -144,7 +160,10 @@ class Directory:
         """What Precoro has for a record: by its own id, its external id, then by other fields."""
         if wanted.precoro_id or wanted.idn:
             by = "id" if wanted.precoro_id else "idn"
-            row = self.by_key(by, str(wanted.precoro_id or wanted.idn))
+            value = str(wanted.precoro_id or wanted.idn)
+            linked = self.with_external_id(wanted.external_id) if wanted.external_id else []
+            row = next((row for row in linked if str(row.get(by)) == value), None)
+            row = row or self.by_key(by, value)
             return Found((row,) if row else (), by)
         if wanted.external_id:
             rows = self.with_external_id(wanted.external_id)
@@ -158,26 +177,47 @@ class Directory:
 
     def with_external_id(self, external_id: str) -> list[Row]:
         """The rows that carry it, of those that were looked at."""
-        if self._rows is not None:
-            return self._index(EXTERNAL_ID).get(external_id, [])
-        return self._found.get(external_id, [])
+        if self._rows is None:
+            return self._found.get(external_id, [])
+        index = self._index(EXTERNAL_ID)
+        rows = index.get(external_id, [])
+        return rows + index.get(f"#{int(external_id)}", []) if external_id.isdecimal() else rows
 
     def by_key(self, by: str, value: str) -> Row | None:
         """The row with that id or idn; one request where it is not known."""
         if self._rows is not None:
             found = self._rows.get(value) if by == "id" else None
             return found or next(iter(self._index(by).get(value, [])), None)
+        with self._lock:
+            if (by, value) in self._keyed:
+                return self._keyed[by, value]
         resource = self.resource
         if resource.detail is not None and resource.addressed_by == by:
             try:
-                return self._client.detail(resource, value)
+                found = self._client.detail(resource, value)
             except NotFound:
-                return None
-        if resource.filter(by) is not None:
+                found = None
+        elif resource.filter(by) is not None:
             rows = self._client.records(resource, filters=[(by, value)])
-            return next((row for row in rows if str(row.get(by)) == value), None)
-        self.read_all()
-        return self.by_key(by, value)
+            found = next((row for row in rows if str(row.get(by)) == value), None)
+        else:
+            self.read_all()
+            return self.by_key(by, value)
+        if found is None:
+            with self._lock:
+                self._keyed[by, value] = None
+        else:
+            self.keep(found)
+        return found
+
+    def keep(self, row: Row) -> None:
+        """Know a row by its id and idn, so that it need not be asked for."""
+        with self._lock:
+            for by in ("id", "idn"):
+                if row.get(by) is not None:
+                    self._keyed[by, str(row[by])] = self._slim(row)
+            while len(self._keyed) > _MOST_IDS:
+                del self._keyed[next(iter(self._keyed))]
 
     def _matching(self, wanted: Wanted, name: str) -> list[Row]:
         value = wanted.match.get(name)
@@ -185,10 +225,10 @@ class Directory:
             return []
         self.read_all()
         rows = self._index(name).get(folded(value), [])
-        parent = wanted.values.get("parent")
-        if "parent" in self.resource.refers and parent is not None:
-            rows = [row for row in rows if reference_id(row.get("parent")) == str(parent)]
-        return rows
+        if wanted.within is None:
+            return rows
+        parent = str(wanted.values.get("parent") or "")
+        return [row for row in rows if reference_id(row.get("parent")) == parent]
 
     def _index(self, name: str) -> dict[str, list[Row]]:
         with self._lock:
@@ -218,8 +258,8 @@ class Directory:
         """The id (or idn) of the record with that external id, None where it is not known."""
         with self._lock:
             known = self._ids.get(external_id)
-        if known is None and self._rows is not None:
-            rows = self._index(EXTERNAL_ID).get(external_id, [])
+        if known is None:
+            rows = self.with_external_id(external_id)
             known = rows[0] if len(rows) == 1 else None
         return None if known is None else known.get(want)
 
@@ -236,6 +276,8 @@ class Directory:
                 self._remember(external_id, row)
             else:
                 self._found[f"#{row.get('id')}"] = [row]
+            self.keep(row)
+            self._own.add(str(row.get(self.resource.primary_key)))
             if self._rows is not None:
                 self._replace(self._slim(row))
 
@@ -252,13 +294,15 @@ class Directory:
                 index.setdefault(_indexed(name, row[name]), []).append(row)
 
     def _remember(self, external_id: str, row: Row) -> None:
-        if len(self._ids) < _MOST_IDS:
-            self._ids[external_id] = {"id": row.get("id"), "idn": row.get("idn")}
+        self._ids[external_id] = {"id": row.get("id"), "idn": row.get("idn")}
+        if len(self._ids) > _MOST_IDS:
+            del self._ids[next(iter(self._ids))]
 
     @property
     def linked(self) -> dict[str, Row]:
         """All rows with an external id, by it; the list was read whole."""
-        return {key: rows[0] for key, rows in self._index(EXTERNAL_ID).items() if len(rows) == 1}
+        index = self._index(EXTERNAL_ID)
+        return {key.removeprefix("#"): rows[0] for key, rows in index.items() if len(rows) == 1}
 
 
 class Directories:
@@ -270,6 +314,7 @@ class Directories:
 
     def of(self, resource: Resource, place: Mapping[str, Any]) -> Directory:
         """The directory of a resource below a place."""
+        place = place if resource.parent else {}  # only options are listed by their place
         key = (resource.name, tuple(sorted(place.items())))
         known = self._known.get(key)
         if known is None:
@@ -281,7 +326,7 @@ class Directories:
         wanted: dict[Directory, list[str]] = {}
         for reference, place in references:
             if reference.by == EXTERNAL_ID:
-                directory = self._leads_to(reference, place)
+                directory = self.of(BY_NAME[reference.resource], place)
                 known = directory.id_of(reference.value) is not None
                 if not known and not directory.is_absent(reference.value):
                     wanted.setdefault(directory, []).append(reference.value)
@@ -292,7 +337,7 @@ class Directories:
         """The id (or idn) that a reference means, None where Precoro has none, or not yet."""
         if reference.by == want:
             return reference.value
-        directory = self._leads_to(reference, place)
+        directory = self.of(BY_NAME[reference.resource], place)
         if reference.by == EXTERNAL_ID:
             return directory.id_of(reference.value, want)
         if reference.by == "name":
@@ -301,7 +346,3 @@ class Directories:
             return rows[0].get(want) if len(rows) == 1 else None
         row = directory.by_key(reference.by, reference.value)
         return None if row is None else row.get(want)
-
-    def _leads_to(self, reference: Reference, place: Mapping[str, Any]) -> Directory:
-        resource = BY_NAME[reference.resource]
-        return self.of(resource, place if resource.parent else {})

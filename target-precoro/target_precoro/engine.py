@@ -14,11 +14,11 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from precoro_api import NotAllowed, NotFound
+from precoro_api import BY_NAME, NotAllowed, NotFound, SettingsError
 from precoro_api.ahead import in_order
 
 from target_precoro.directory import Directories, folded
-from target_precoro.form_keys import path_keys
+from target_precoro.form_keys import form_keys, path_keys
 from target_precoro.journal import Begun, Earlier, Intent, Parked
 from target_precoro.outcome import ROW_ERRORS, Outcome, Pending, class_of
 from target_precoro.payments import PAYMENTS, Payments
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from target_precoro.directory import Directory
     from target_precoro.journal import Journal
+    from target_precoro.preview import Preview
     from target_precoro.routes import Route
     from target_precoro.upsert import Plan
 
@@ -54,6 +55,8 @@ __all__ = ["Engine"]
 logger = logging.getLogger(__name__)
 
 _LEARNED_KEPT = 7 * 86400.0
+_MAY_PASS = ("transient", "quota", "auth", "bug")
+"""Classes of errors after which a parked row is tried again; a refused one is told, and over."""
 _MOST_LOOKS = 5
 """How often a record is looked for again because another process is writing it, too."""
 
@@ -88,6 +91,7 @@ class Engine:
         self._writers: dict[str, Writer] = {}
         self._made: set[str] = set()
         self._told: set[tuple[str, str]] = set()
+        self.preview: Preview | None = None
         self.payments = Payments(client, self.directories)
         self._parked_keys = {(each.stream, each.key) for each in journal.parked()}
         self._keys: set[tuple[str, str]] = set()
@@ -136,14 +140,18 @@ class Engine:
         left = []
         for each in map(self._placed, batch):
             place = _plain(each.wanted.place)
-            if place is None:
+            if each.wanted.problems:
+                told = "; ".join(each.wanted.problems)
+                self._heard(each, Outcome("rejected", reason=told, error="data"))
+            elif place is None:
                 left.append(each)  # it waits for what its path names
             else:
                 directory = self.directories.of(each.route.resource, place)
                 by_directory.setdefault(directory, []).append(each)
         for directory, many in by_directory.items():
             try:
-                directory.prepare([(each.route, each.wanted) for each in many])
+                if directory.resource.name != PAYMENTS:
+                    directory.prepare([(each.route, each.wanted) for each in many])
                 self.directories.ask(
                     (ref, directory.place) for m in many for ref in m.wanted.references
                 )
@@ -171,9 +179,9 @@ class Engine:
     def _resolved(self, each: Pending) -> Pending:
         """The record with those references as ids that are known by now."""
         wanted = each.wanted
-        if not wanted.references:
+        place = _plain(wanted.place)
+        if place is None or not wanted.references:
             return each
-        place = _plain(wanted.place) or {}
         values = {name: self._value(value, place) for name, value in wanted.values.items()}
         return replace(each, wanted=replace(wanted, values=values))
 
@@ -190,7 +198,7 @@ class Engine:
         hopeless = [ref for ref in each.wanted.references if ref.by != "externalId"]
         if hopeless:
             told = ", ".join(map(str, hopeless))
-            self._settle(
+            self._heard(
                 each, Outcome("rejected", reason=f"Precoro has no {told}", error="reference")
             )
         else:
@@ -227,10 +235,10 @@ class Engine:
         circles = _circles(waiting)
         for each in waiting:
             reason = "Precoro does not have " + ", ".join(map(str, each.wanted.references))
-            circle = circles.get(key_of(each))
+            circle = circles.get(_node(each))
             if circle:
                 told = f"it refers to itself by way of others: {circle}"
-                self._settle(each, Outcome("rejected", reason=told, error="reference"))
+                self._heard(each, Outcome("rejected", reason=told, error="reference"))
                 continue
             self._park(each, reason)
             self._settle(each, Outcome("waiting", reason=reason, error="reference"))
@@ -254,7 +262,15 @@ class Engine:
     def _parked(self) -> Iterator[Pending]:
         """What earlier runs parked, oldest first."""
         for parked in self.journal.parked():
-            route = self._route_of(parked.stream)
+            try:
+                route = self._route_of(parked.stream)
+            except SettingsError:
+                logger.info(
+                    "%s %s waits for a run whose settings know its stream.",
+                    parked.stream,
+                    parked.key,
+                )
+                continue
             yield Pending(
                 0,
                 route,
@@ -267,25 +283,28 @@ class Engine:
 
     def close(self) -> None:
         """Keep what was learned for the next run."""
-        for name, writer in self._writers.items():
+        for name, writer in self._writers.items() if self.preview is None else ():
             self.client.quota.remember(f"learned:{name}", writer.learned.as_json, _LEARNED_KEPT)
 
     # Writing
 
     def _carry_out(self, wave: list[Pending], looked_at: float) -> None:
         # What the first write of a resource teaches spares the others a request each.
-        while wave and self.writer_of(wave[0].route.resource).is_learning and self._wanted_still():
+        while wave and self._is_learning(wave[0]) and self._wanted_still():
             first, *wave = wave
             self._heard(first, self._one(first, looked_at))
         calls = (partial(self._one, each, looked_at) for each in self._while_wanted(wave))
         for each, outcome in zip(wave, in_order(calls, self.client.quota), strict=False):
             self._heard(each, outcome)
 
+    def _is_learning(self, each: Pending) -> bool:
+        return self.preview is None and self.writer_of(each.route.resource).is_learning
+
     def _heard(self, each: Pending, outcome: Outcome) -> None:
         if outcome.action in ("created", "linked"):
             self._made.add(each.route.resource.name)
         stream, key = each.route.stream, key_of(each)
-        if (stream, key) in self._parked_keys and outcome.action != "rejected":
+        if (stream, key) in self._parked_keys and outcome.error not in _MAY_PASS:
             self.journal.unpark(stream, key)
         self._settle(each, outcome)
 
@@ -314,10 +333,9 @@ class Engine:
 
     def _look_again(self, each: Pending) -> float:
         looked_at = self.client.quota.server_now()
-        directory = self._directory(each)
-        if each.wanted.external_id:
-            directory.forget()
-            directory.prepare([(each.route, each.wanted)])
+        self._directory(each).look_again(each.wanted.external_id)
+        if each.route.resource.name == PAYMENTS:
+            self.payments.look_again(each.wanted)
         return looked_at
 
     def _directory(self, each: Pending) -> Directory:
@@ -331,9 +349,21 @@ class Engine:
         found = Found() if each.wanted.references else directory.find(each.route, each.wanted)
         if len(found.rows) == 1:
             found = Found((self._seen(each, found.rows[0]),), found.by)
-        return plan(each.route, each.wanted, found)
+        return plan(self._narrowed(each), each.wanted, found)
 
-    def _try(self, each: Pending, looked_at: float) -> Outcome:
+    def _narrowed(self, each: Pending) -> Route:
+        """The rules of a record: some custom fields take no new options."""
+        route, field_id = each.route, each.wanted.place.get("field_id")
+        if not route.only_update_fields or field_id is None:
+            return route
+        fields = self.directories.of(BY_NAME[str(route.resource.parent)], {})
+        fields.read_all()  # the field's detail may be asked for but once a minute
+        field = fields.by_key("id", str(field_id)) or {}
+        if folded(field.get("name")) in route.only_update_fields:
+            return replace(route, mode="update")
+        return route
+
+    def _try(self, each: Pending, looked_at: float) -> Outcome:  # noqa: PLR0911
         step = self.decide(each)
         resource = each.route.resource
         if isinstance(step, Refused):
@@ -351,14 +381,19 @@ class Engine:
         if before is not None:
             reason = f"{before} (refused before, and neither it nor the settings changed)"
             return Outcome("rejected", reason=reason, error="data")
+        if self.preview is not None:
+            return self._pretend(each, step)
         try:
-            return self._write(each, key, step, looked_at)
+            return self.carry_out(each, key, step, looked_at)
         except ROW_ERRORS as problem:
             if class_of(problem) == "data":
                 self.journal.refuse(each.route.stream, key, print_, str(problem))
             raise
 
-    def _write(self, each: Pending, key: str, step: Create | Update, looked_at: float) -> Outcome:
+    def carry_out(
+        self, each: Pending, key: str, step: Create | Update, looked_at: float
+    ) -> Outcome:
+        """Carry out one step. Raises the errors of one record, and MadeElsewhere."""
         wanted, writer = each.wanted, self.writer_of(each.route.resource)
         if isinstance(step, Create):
             row, adopted = writer.create(key, step, looked_at=looked_at)
@@ -373,6 +408,24 @@ class Engine:
             self.payments.paid(step)
         self.journal.accept(each.route.stream, key)
         return Outcome(action, row, changed)
+
+    def _pretend(self, each: Pending, step: Create | Update) -> Outcome:
+        assert self.preview is not None  # noqa: S101 - asked before
+        outcome = self.preview.pretend(each, step, self.writer_of(each.route.resource))
+        self._directory(each).put(each.wanted.external_id, dict(outcome.row))
+        if isinstance(step, Create) and each.route.resource.name == PAYMENTS:
+            self.payments.paid(step)
+        return outcome
+
+    def whole(
+        self, each: Pending, row: Mapping[str, Any], names: Iterable[str]
+    ) -> Mapping[str, Any]:
+        """A row that shows the fields of these form keys, read again where it does not."""
+        resource = each.route.resource
+        shown = {key.shown_as for key in form_keys(resource).values() if key.key in set(names)}
+        if shown <= row.keys() or resource.detail is None:
+            return row
+        return {**row, **self.client.detail(resource, row[resource.addressed_by])}
 
     def _close_intent(self, resource: str, key: str) -> None:
         """An intent that a dead process left is over: its record is there."""
@@ -411,15 +464,22 @@ class Engine:
 
 
 def key_of(each: Pending) -> str:
-    """What names the record for good: its external id, else what it is found by."""
-    wanted = each.wanted
+    """What names the record for good, as it does itself: its external id, else its other fields."""
+    wanted, path = each.wanted, each.wanted.path
     own = wanted.key
     if own is None and each.route.resource.name == PAYMENTS:
         own = ":".join(str(wanted.values.get(name)) for name in ("invoice", "sumPaid", "payDate"))
     if own is None:
         found = next((n for n in each.route.match_on if wanted.match.get(n) not in (None, "")), "")
-        own = f"{found}={folded(wanted.match.get(found))}" if found else ""
-    return f"{_prefix(each)}{own}"
+        own = f"{found}={_shown(each, found)}" if found else ""
+        path = (*path, wanted.within) if wanted.within else path
+    return "".join(f"{part}:" for part in path) + own
+
+
+def _shown(each: Pending, name: str) -> str:
+    """What a record is matched by; of private fields what tells it apart."""
+    value, known = folded(each.wanted.match[name]), each.route.resource.by_name.get(name)
+    return _digest(value) if known is not None and known.private else value
 
 
 def fingerprint(each: Pending) -> str:
@@ -427,6 +487,10 @@ def fingerprint(each: Pending) -> str:
     wanted, route = each.wanted, each.route
     rules = (route.mode, sorted(route.replaced), sorted(route.cleared), list(route.match_on))
     text = json.dumps([wanted.values, wanted.place, rules], sort_keys=True, default=str)
+    return _digest(text)
+
+
+def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
@@ -451,20 +515,26 @@ def _wave(todo: list[Pending]) -> tuple[list[Pending], list[Pending]]:
     return wave, rest
 
 
-def _circles(waiting: list[Pending]) -> dict[str, str]:
-    """Those that wait for each other in a circle, by key, with the circle in words."""
-    leads = {
-        key_of(each): [f"{_prefix(each)}{ref.value}" for ref in each.wanted.references]
-        for each in waiting
-    }
-    found: dict[str, str] = {}
+def _circles(waiting: list[Pending]) -> dict[tuple[str, str], str]:
+    """Those that wait for each other in a circle, with the circle in words."""
+    leads = {_node(each): [_node(each, ref) for ref in each.wanted.references] for each in waiting}
+    found: dict[tuple[str, str], str] = {}
     for start in leads:
-        path, at = [start], start
-        while (at := next((n for n in leads.get(at, []) if n in leads), "")) and at not in path:
+        path: list[tuple[str, str]] = []
+        at: tuple[str, str] | None = start
+        while at is not None and at not in path:
             path.append(at)
+            at = next((node for node in leads[at] if node in leads), None)
         if at == start:
-            found[start] = " → ".join([*path, start])
+            found[start] = " → ".join(name for _, name in [*path, start])
     return found
+
+
+def _node(each: Pending, ref: Reference | None = None) -> tuple[str, str]:
+    """A record, or one that it refers to, by resource and name; options by their field, too."""
+    resource = ref.resource if ref else each.route.resource.name
+    below = _prefix(each) if resource == each.route.resource.name else ""
+    return resource, f"{below}{ref.value if ref else each.wanted.external_id or key_of(each)}"
 
 
 def _prefix(each: Pending) -> str:

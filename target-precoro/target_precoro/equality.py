@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
     from target_precoro.form_keys import FormKey
 
-__all__ = ["form_value", "is_empty", "merged", "misfit", "reference_id", "same_id", "says"]
+__all__ = [
+    "form_value",
+    "is_empty",
+    "merged",
+    "misfit",
+    "reference_id",
+    "same_id",
+    "says",
+    "sent",
+]
 
 _DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -64,10 +73,11 @@ def says(  # noqa: PLR0911 - a list of cases
 ) -> bool:
     """Whether the row says already what is wanted; `whole` lists must have nothing else."""
     if key.is_list:
-        before, after = set(map(_item, _list(old))), set(map(_item, _list(wanted)))
-        return before == after if whole else after <= before
+        before, after = set(_items(old)), set(_items(wanted))
+        return before == after if whole or wanted is None else after <= before
     if is_empty(wanted):
-        return is_empty(unwrap(old)) or (isinstance(old, str) and not old.strip())
+        shown = reference_id(old) if key.is_reference else unwrap(old)
+        return is_empty(shown) or (isinstance(shown, str) and not shown.strip())
     if key.is_reference:
         return reference_id(old) == str(wanted).strip()
     known = resource.by_name.get(key.shown_as)
@@ -108,6 +118,11 @@ def reference_id(value: Any) -> str:
     return "" if is_empty(inner) else str(inner).strip()
 
 
+def _items(value: Any) -> list[str]:
+    """A list's items, but for empty ones."""
+    return [item for item in map(_item, _list(value)) if item]
+
+
 def _item(value: Any) -> str:
     """A list's item as it is compared and sent: a scalar, or the id of what it refers to."""
     if isinstance(value, dict):
@@ -120,13 +135,27 @@ def form_value(key: FormKey, shown: Any) -> Any:
     """What a row shows of this key, as a form takes it."""
     if key.is_reference:
         return reference_id(shown)
-    return [_item(value) for value in _list(shown)] if key.is_list else shown
+    return _items(shown) if key.is_list else shown
+
+
+def sent(resource: Resource, key: FormKey, value: Any) -> Any:
+    """A value as the API reads it: `True` for "TRUE", 12.5 for " 12.50", an ISO day for `31.1.2026`.
+
+    Raises Misfit where it is of another nature.
+    """
+    known = resource.by_name.get(key.shown_as)
+    if known is None or key.is_list or key.is_reference or is_empty(value):
+        return value
+    if known.kind in (Kind.FLAG, Kind.INTEGER, Kind.NUMBER):
+        return known.read(value)
+    dotted = known.kind is Kind.MOMENT and _DOTTED.fullmatch(str(value).strip())
+    return str(_day_or_moment(value)) if dotted else value
 
 
 def merged(key: FormKey, old: Any, wanted: Sequence[Any], *, whole: bool = False) -> list[Any]:
     """The union, the existing first: a list is replaced as a whole and must lose nothing."""
-    existing = [_item(value) for value in _list(old)] if key.replaced and not whole else []
-    return list(dict.fromkeys([*existing, *map(_item, _list(wanted))]))
+    existing = _items(old) if key.replaced and not whole else []
+    return list(dict.fromkeys([*existing, *_items(wanted)])) or [""]  # no item would be no key
 
 
 def _day_or_moment(value: Any) -> date | datetime | None:

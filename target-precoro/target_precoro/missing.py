@@ -80,7 +80,7 @@ class Missing:
     def _disable(
         self, target: TargetPrecoro, route: Route, key: str, row: dict[str, Any]
     ) -> Outcome:
-        if target.config.get("dry_run"):
+        if target.dry:
             return Outcome("skipped", row, reason="dry run: it would be disabled")
         step = Update(row, {_SWITCH: Change(row.get(_SWITCH), new=False)})
         try:

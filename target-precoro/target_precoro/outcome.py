@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from target_precoro.routes import Route
+    from target_precoro.upsert import Create, Update
     from target_precoro.wanted import Wanted
 
 __all__ = ["ACTIONS", "ROW_ERRORS", "Outcome", "Pending", "class_of"]
@@ -31,6 +32,7 @@ ACTIONS = (
     "skipped",
     "disabled",
     "waiting",
+    "stale",
     "rejected",
 )
 """What may become of a record, in the order of tables."""
@@ -61,7 +63,7 @@ class Outcome:
     """`action` is one of ACTIONS; `changed` names the fields that were sent.
 
     Of a rejected record `reason` says why, `error` its class: `data`, `reference`, `conflict`,
-    `transient`, `quota`, `auth` or `bug`.
+    `transient`, `quota`, `auth` or `bug`. `step` is what a dry run would carry out.
     """
 
     action: str
@@ -70,6 +72,7 @@ class Outcome:
     reason: str = ""
     error: str = ""
     said: str = ""
+    step: Create | Update | None = field(default=None, repr=False)
 
 
 def class_of(problem: Exception) -> str:

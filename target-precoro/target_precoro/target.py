@@ -31,6 +31,8 @@ from target_precoro.journal import Journal
 from target_precoro.limit import FailureLimit, TooManyFailures
 from target_precoro.missing import Missing
 from target_precoro.outcome import Outcome, Pending
+from target_precoro.plan_file import apply_plan, save_plan
+from target_precoro.preview import Preview
 from target_precoro.report import Links, Rejects, Report
 from target_precoro.routes import (
     ACCEPTED,
@@ -135,7 +137,7 @@ class TargetPrecoro(Target):
     @property
     def _journal_path(self) -> Path | None:
         given = self.config.get("journal_path")
-        if given == "memory":
+        if given == "memory" or self.dry:
             return None
         if given:
             return Path(given).expanduser()
@@ -144,10 +146,20 @@ class TargetPrecoro(Target):
         digest = token_digest(self.config["auth_token"].strip())
         return state_folder() / f"journal-{digest}.sqlite3"
 
+    @property
+    def dry(self) -> bool:
+        """Whether nothing is to be written."""
+        return bool(self.config.get("dry_run"))
+
+    @cached_property
+    def preview(self) -> Preview:
+        """What a dry run would do."""
+        return Preview(self.client)
+
     @cached_property
     def engine(self) -> Engine:
         """What writes records."""
-        return Engine(
+        engine = Engine(
             self.client,
             self.journal,
             self.profile,
@@ -156,6 +168,8 @@ class TargetPrecoro(Target):
             settle=self.settle,
             wanted_still=lambda: self._signal is None and not self.limit.reached,
         )
+        engine.preview = self.preview if self.dry else None
+        return engine
 
     @cached_property
     def annotations(self) -> Annotations:
@@ -176,9 +190,7 @@ class TargetPrecoro(Target):
         self.missing.watch(route)
         return route
 
-    def take(
-        self, sink: Sink, record: Mapping[str, Any], wanted: Wanted, route: Route
-    ) -> Pending:
+    def take(self, sink: Sink, record: Mapping[str, Any], wanted: Wanted, route: Route) -> Pending:
         """A record of the input as one that waits to be written."""
         self._open[self.place] = None
         self.missing.note(route.stream, wanted.external_id)
@@ -217,12 +229,17 @@ class TargetPrecoro(Target):
         stream, key = each.route.stream, key_of(each)
         self.tally.count(stream, outcome.action)
         self.report.add(each, key, outcome)
-        self.links.add(each, outcome)
+        if self.dry:
+            self.preview.show(each, key, outcome)
+        else:
+            self.links.add(each, outcome)
         if outcome.action == "rejected":
             self._reject(each, key, outcome.reason)
         elif outcome.action == "skipped":
             self.logger.debug("%s %s: %s", stream, key, outcome.reason)
-        if self.config.get("external_integration_log") and not self.config.get("dry_run"):
+        elif outcome.action == "stale":
+            self.logger.warning("%s %s is left as it is: %s.", stream, key, outcome.reason)
+        if self.config.get("external_integration_log") and not self.dry:
             self.annotations.tell(each, outcome)
         self._open.pop(each.place, None)
         self.limit.note(self.tally)
@@ -296,6 +313,8 @@ class TargetPrecoro(Target):
         """Let the newest state out whose records are all written, and forget older ones."""
         first_open = next(iter(self._open), self.place + 1)
         released = None
+        if self.dry:
+            self._held.clear()  # else the next run would skip what was only planned
         while self._held and self._held[0][0] < first_open:
             released = self._held.popleft()[1]
         if released is not None:
@@ -325,7 +344,7 @@ class TargetPrecoro(Target):
         """
         code = 0
         try:
-            self.listen(file_input)
+            self._work(file_input)
         except Interrupted:
             number = self._signal or signal.SIGTERM
             self.logger.warning(
@@ -349,8 +368,22 @@ class TargetPrecoro(Target):
             code = _FAILED_ROWS
         finally:
             self._close()
-        failed = self.tally.total("rejected") + self.tally.total("waiting")
+        failed = sum(self.tally.total(action) for action in ("rejected", "waiting", "stale"))
         return code or (_FAILED_ROWS if failed else 0)
+
+    def _work(self, file_input: IO[str] | None) -> None:
+        if self.config.get("apply_plan"):
+            if self.dry:
+                raise SettingsError("apply_plan and dry_run exclude each other.")
+            apply_plan(self.config["apply_plan"], self)
+            for _ in file_input or (() if sys.stdin.isatty() else sys.stdin):
+                pass  # whoever writes to us is heard, but a plan needs no input
+            return
+        self.listen(file_input)
+        if self.dry:
+            self.preview.finish(self.tally.lines())
+            if self.config.get("plan_path"):
+                save_plan(self.config["plan_path"], self)
 
     def _close(self) -> None:
         self._release_states()

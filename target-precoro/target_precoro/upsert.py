@@ -8,14 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from target_precoro.equality import is_empty, merged, misfit, same_id, says
-from target_precoro.form_keys import EXTERNAL_ID, form_keys
+from target_precoro.equality import is_empty, merged, misfit, same_id, says, sent
+from target_precoro.form_keys import EXTERNAL_ID, form_keys, path_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from precoro_api import Resource
 
+    from target_precoro.form_keys import FormKey
     from target_precoro.routes import Route
     from target_precoro.wanted import Reference, Wanted
 
@@ -31,6 +32,7 @@ __all__ = [
     "Update",
     "Waiting",
     "plan",
+    "problem_of",
     "unseen",
 ]
 
@@ -117,7 +119,11 @@ Plan = Create | Update | Link | Unchanged | Waiting | Skipped | Refused
 def plan(route: Route, wanted: Wanted, found: Found) -> Plan:  # noqa: PLR0911 - a list of cases
     """What to do for a record, given what Precoro has for it."""
     resource = route.resource
-    problem = _problem(route, wanted)
+    problem = problem_of(route, wanted)
+    if not problem and wanted.key is None and not _matchable(route, wanted):
+        problem = (
+            "it has no external id and nothing else to find it by, so it could never be found again"
+        )
     if problem:
         return Refused(problem)
     if wanted.references:
@@ -152,8 +158,7 @@ def _changed(route: Route, resource: Resource, wanted: Wanted, row: Mapping[str,
                 continue
             old = row[key.shown_as]
             if not says(resource, key, old, value, whole=whole):
-                new = merged(key, old, value, whole=whole) if key.is_list else value
-                changes[key.key] = Change(old, new)
+                changes[key.key] = Change(old, _new(resource, key, old, value, whole=whole))
     if not changes:
         return Unchanged(row)
     kind = Link if changes.keys() == {EXTERNAL_ID} else Update
@@ -170,13 +175,24 @@ def _missing(route: Route, wanted: Wanted) -> Plan:
         return Refused(f"nothing in Precoro carries its external id, and {how}")
     if route.mode in ("update", "link"):
         return Skipped(f"Precoro does not have it, and the mode of the stream is {route.mode}")
+    for part in path_keys(resource):
+        if part.param not in wanted.place:
+            given = f"{part.stem}_idn" if part.by == "idn" else f"{part.stem}_id"
+            return Refused(f"it names no {part.stem} that it belongs to: give {given}")
     keys = form_keys(resource)
     form = {
-        keys[name].key: merged(keys[name], [], value, whole=True) if keys[name].is_list else value
+        keys[name].key: _new(resource, keys[name], [], value, whole=True)
         for name, value in wanted.values.items()
         if keys[name].creates and not is_empty(value)
     }
     return Create(wanted.external_id, form, wanted.place)
+
+
+def _new(resource: Resource, key: FormKey, old: Any, value: Any, *, whole: bool) -> Any:
+    """What goes into the form so that the row says this value."""
+    if key.is_list:
+        return merged(key, old, value, whole=whole or value is None)
+    return sent(resource, key, value)
 
 
 def _ambiguous(found: Found) -> Refused:
@@ -190,7 +206,7 @@ def _ambiguous(found: Found) -> Refused:
     return Refused(f"{words}set the externalId of the right one", "conflict", found.rows)
 
 
-def _problem(route: Route, wanted: Wanted) -> str | None:
+def problem_of(route: Route, wanted: Wanted) -> str | None:
     """Why this record cannot be written, whatever Precoro has."""
     if wanted.problems:
         return "; ".join(wanted.problems)
@@ -198,15 +214,8 @@ def _problem(route: Route, wanted: Wanted) -> str | None:
         names = ", ".join(sorted(wanted.unknown))
         return f"{route.resource.name} take no {names}, and unknown_fields is fail"
     keys = form_keys(route.resource)
-    for name, value in wanted.values.items():
-        problem = misfit(route.resource, keys[name], value)
-        if problem:
-            return problem
-    if wanted.key is None and not _matchable(route, wanted):
-        return (
-            "it has no external id and nothing else to find it by, so it could never be found again"
-        )
-    return None
+    problems = (misfit(route.resource, keys[name], value) for name, value in wanted.values.items())
+    return next((problem for problem in problems if problem), None)
 
 
 def _matchable(route: Route, wanted: Wanted) -> bool:

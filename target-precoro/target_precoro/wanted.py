@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from precoro_api import BY_NAME
 from precoro_api.fields import unwrap
 
 from target_precoro.form_keys import EXTERNAL_ID, form_keys, names_of, path_keys
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Reference", "Wanted", "record_names", "reference_of", "wanted_of"]
 
 _OURS = frozenset({"id", "idn", "createDate", "updateDate"})
+_SUREST = ("id", EXTERNAL_ID, "idn", "name")
+"""How a record may name another, the surest way first."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,9 @@ class Wanted:
     `precoro_id` and `idn` name an existing record of Precoro, where the record does. `values` are
     by the stems of form keys, None where a field is to be cleared; in them a reference stands as a
     `Reference` until it is resolved, then as an id. `place` holds the references of the path,
-    `match` what it may be found by. `unknown` names what the resource cannot take, `problems` what
+    `path` the same for good, as the record names them. `match` is what it may be found by, and
+    `within` the parent below which that is unique, as the record names it: "" at the top, None
+    where the record does not say. `unknown` names what the resource cannot take, `problems` what
     cannot be read.
     """
 
@@ -52,6 +59,8 @@ class Wanted:
     match: Mapping[str, Any] = field(default_factory=dict)
     precoro_id: str | None = None
     idn: str | None = None
+    path: tuple[str, ...] = ()
+    within: str | None = None
     unknown: frozenset[str] = frozenset()
     problems: tuple[str, ...] = ()
 
@@ -85,6 +94,7 @@ class _Reader:
         self._place: dict[str, Any] = {}
         self._unknown: set[str] = set()
         self._problems: list[str] = []
+        self._within: str | None = None
 
     def read(self, record: Mapping[str, Any]) -> Wanted:
         route = self._route
@@ -94,13 +104,16 @@ class _Reader:
                 given[name] = value
         for name, value in given.items():
             self._take(name, value)
+        self._check_place()
         return Wanted(
             external_id=_text(given.get(route.key_property)),
             values=self._values,
             place=self._place,
             match={name: given[name] for name in route.match_on if name in given},
-            precoro_id=_text(given.get(route.id_property)) if route.id_property else None,
-            idn=_text(given.get("idn")) if route.by_number else None,
+            precoro_id=(_whole(given.get(route.id_property)) or None) if route.id_property else None,
+            idn=(_whole(given.get("idn")) or None) if route.by_number else None,
+            path=tuple(each.value for each in self._place.values()),
+            within=self._within,
             unknown=frozenset(self._unknown),
             problems=tuple(self._problems),
         )
@@ -116,16 +129,21 @@ class _Reader:
             return
         kind, stem, by = target
         if kind == "place":
-            if value not in (None, ""):
-                self._refer(self._place, stem, by, value)
+            if not _says_nothing(value):
+                self._refer(self._place, stem, self._by_name(stem, by, value), value)
             return
         key = form_keys(self._resource)[stem]
-        if value is None:
+        if value is None or (key.is_reference and _says_nothing(value)):
+            if key.refers == self._resource.name and self._within is None:
+                self._within = ""
             if route.clears(stem):
-                self._values[stem] = [] if key.is_list else None
+                self._values.setdefault(stem, None)
             return
         if key.is_reference:
             self._refer(self._values, stem, by, value)
+            parent = self._values.get(stem)
+            if key.refers == self._resource.name and isinstance(parent, Reference):
+                self._within = parent.value
         elif key.is_list:
             items = list(value) if isinstance(value, (list, tuple)) else [value]
             self._values[stem] = [self._item(key.refers, item) for item in items]
@@ -140,8 +158,24 @@ class _Reader:
                 f"{stem} names no record: give {stem}_external_id, or an object with id or "
                 f"externalId, not {type(value).__name__} {_short(value)}"
             )
-        elif not isinstance(into.get(stem), Reference) or by != "name":
+            return
+        known = into.get(stem)
+        if not isinstance(known, Reference) or _rank(reference) < _rank(known):
             into[stem] = reference
+
+    def _by_name(self, stem: str, by: str, value: Any) -> str:
+        """A bare word names a custom field; documents have no names."""
+        named = "name" in BY_NAME[self._resource.refers[stem]].by_name
+        text = _text(value)
+        return "name" if by == "any" and named and text and not _whole(value).isdigit() else by
+
+    def _check_place(self) -> None:
+        """Options are looked for below their field, so nothing can be done without it."""
+        for key in path_keys(self._resource) if self._resource.parent else ():
+            if key.stem not in self._place and not self._problems:
+                self._problems.append(
+                    f"it names no {key.stem}: give custom_field_id, or custom_field with its name"
+                )
 
     def _item(self, refers: str | None, item: Any) -> Any:
         if refers is None or not isinstance(item, dict):
@@ -158,32 +192,48 @@ def reference_of(
         reference = _reference(resource, by, record.get(name))
         if reference is not None:
             found.setdefault(reference.by, reference)
-    return next((found[by] for by in ("id", EXTERNAL_ID, "idn", "name") if by in found), None)
+    return min(found.values(), key=_rank, default=None)
+
+
+def _rank(reference: Reference) -> int:
+    return _SUREST.index(reference.by)
 
 
 def _reference(resource: str, by: str, value: Any) -> Reference | None:
     inner = unwrap(value)
     if isinstance(inner, dict):
         for known in ("id", "idn", EXTERNAL_ID, "external_id", "name"):
-            text = _text(inner.get(known))
+            text = _whole(inner.get(known)) if known in ("id", "idn") else _text(inner.get(known))
             if text:
                 return Reference(resource, EXTERNAL_ID if known == "external_id" else known, text)
         return None
     text = _text(inner)
     if not text or isinstance(inner, (list, bool)):
         return None
-    if by == "any":
-        return Reference(resource, "id", text) if text.isdigit() else None
-    if by == "id":
-        whole = text.removesuffix(".0")  # some taps read every number as a float
+    if by in ("any", "id"):
+        whole = _whole(text)
         return Reference(resource, "id", whole) if whole.isdigit() else None
-    return Reference(resource, by, text)
+    return Reference(resource, by, _whole(text) if by == "idn" else text)
+
+
+def _says_nothing(value: Any) -> bool:
+    inner = unwrap(value)
+    return inner is None or inner in ([], {}) or (isinstance(inner, str) and not inner.strip())
 
 
 def _text(value: Any) -> str | None:
     if value is None or isinstance(value, (dict, list, bool)):
         return None
+    if isinstance(value, (float, Decimal)) and math.isfinite(value) and value == int(value):
+        value = int(value)  # some taps read every number as a float
     return str(value).strip() or None
+
+
+def _whole(value: Any) -> str:
+    """The text of an id or document number, as a float in a text too; "" for none."""
+    text = _text(value) or ""
+    digits = text.removesuffix(".0")
+    return digits if digits.isdigit() else text
 
 
 def _short(value: Any) -> str:

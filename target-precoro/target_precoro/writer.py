@@ -27,6 +27,7 @@ from precoro_api.fields import Misfit, read_moment
 from target_precoro.equality import form_value, is_empty, same_id, says
 from target_precoro.form_keys import EXTERNAL_ID, form_keys
 from target_precoro.journal import Begun, Busy, Earlier, Intent
+from target_precoro.upsert import Create
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from precoro_api.resource import Write
 
     from target_precoro.journal import Journal
-    from target_precoro.upsert import Create, Update
+    from target_precoro.upsert import Update
 
 __all__ = ["MadeElsewhere", "Writer"]
 
@@ -68,8 +69,9 @@ class Learned:
     def recall(self, kept: Mapping[str, bool | None] | None) -> None:
         """Take from an earlier run what no profile says."""
         for name, value in (kept or {}).items():
-            if getattr(self, name, True) in (None, False):
-                setattr(self, name, value)
+            unknown = getattr(self, name, False) is None
+            if value is not None and (unknown or name == "put_clears"):
+                setattr(self, name, value or getattr(self, name))
 
 
 class Writer:
@@ -105,6 +107,20 @@ class Writer:
             and self._resource.update is not None
             and learned.patch_takes_fields is None
         )
+
+    def cost(self, step: Create | Update) -> tuple[int, int]:
+        """The fewest and the most requests that a step takes, by what is known of the API."""
+        learned = self.learned
+        if isinstance(step, Create):
+            linked = not step.external_id or learned.post_takes_external_id is True
+            sure = linked or learned.post_takes_external_id is False
+            return (1 if linked or not sure else 2), (1 if linked else 2)
+        links = EXTERNAL_ID in step.changes
+        if set(step.changes) == {EXTERNAL_ID} or self._resource.update is None:
+            return 1, 1
+        if self._patches() and (learned.patch_takes_fields or self._method == "patch"):
+            return 1, 1
+        return (1 if self._patches() else 1 + links), (2 if self._patches() else 1 + links)
 
     # Creating
 

@@ -10,6 +10,7 @@ from precoro_api.commands.check import check
 from precoro_api.commands.probe import probe_command
 from precoro_api.commands.quota import quota
 from precoro_api.commands.resources import resources
+from precoro_api.commands.webhooks import webhooks
 
 __all__ = ["main"]
 
@@ -20,5 +21,5 @@ def main() -> None:
     """What both Precoro connectors know of the API, and of the token that they share."""
 
 
-for command in (resources, quota, check, probe_command):
+for command in (resources, quota, check, probe_command, webhooks):
     main.add_command(command)

@@ -121,7 +121,7 @@ SUPPLIERS = Resource(
         EXTERNAL_IDS,
     ),
     external_id=True,
-    create=Write("/suppliers", ("doc", "prod"), keys=_SUPPLIERS_KEYS),
+    create=Write("/suppliers", ("doc", "prod"), keys=_SUPPLIERS_KEYS, guessed=("enable",)),
     update=Write(
         "/suppliers/{id}",
         ("doc", "prod"),

@@ -1,0 +1,380 @@
+"""Lists whose rows come, change and go between two requests: none that stood still is missed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from precoro_api import BY_NAME, UnexpectedAnswer
+from precoro_api.paging import page_of
+from precoro_api.quota import Limits, Quota
+from precoro_api.reading import Reading
+from precoro_sandbox import SandboxClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SUPPLIERS, TERMS, PAYMENTS = (
+    BY_NAME[name] for name in ("suppliers", "payment_terms", "payments")
+)
+SIZE = 10
+START = 1_800_000_000.0  # 2027-01-15 08:00:00 UTC
+UNLIMITED = Limits(None, None, None, None, None)
+OFF = {"minute_limit": 0, "hour_limit": 0, "day_limit": 0, "duplicate_limiter": "off"}
+ORDERS = ("id_desc", "id_asc", "updated")
+DIALECTS = ("all", "legacy", "new")
+
+
+# Over real HTTP
+
+
+@dataclass
+class Company:
+    """A sandbox whose clock stands, with rows of one resource, and what happens to them."""
+
+    sandbox: Any
+    client: Any
+    resource: Any
+
+    def make(self, many: int, **values: Any) -> list[int]:
+        """Make rows a minute apart, and let an hour pass; their ids."""
+        made = []
+        for _ in range(many):
+            made.append(self.sandbox.store.add(self.resource.name, values)["id"])
+            self.sandbox.clock.advance(60)
+        self.sandbox.clock.advance(3600)
+        return made
+
+    def remove(self, row_id: int) -> None:
+        self.sandbox.store.remove(self.resource.name, row_id)
+
+    def change(self, row_id: int, **values: Any) -> None:
+        row = self.sandbox.store.rows(self.resource.name)[row_id]
+        self.sandbox.store.change(self.resource.name, row, values)
+
+    def meanwhile(self, happens: dict[int, Callable[[], object]]) -> None:
+        """After the n-th request, counted from now on, something happens."""
+        before = len(self.sandbox.served)
+
+        def after(_: object) -> None:
+            happens.get(len(self.sandbox.app.served) - before, lambda: None)()
+
+        self.sandbox.app.after = after
+
+    def reading(self, **options: Any) -> Reading:
+        return Reading(self.client, self.resource, **options)
+
+
+@pytest.fixture
+def company(serve, client_of, time):
+    """Companies whose clock moves only as their people do things, and never while a client asks."""
+
+    def open_(resource: Any = SUPPLIERS, **switches: Any) -> Company:
+        sandbox = serve(switches={**OFF, **switches}, clock=SandboxClock(0, START))
+        client = client_of(sandbox, page_size=SIZE, quota=Quota(time, limits=UNLIMITED))
+        return Company(sandbox, client, resource)
+
+    return open_
+
+
+def ids(rows):
+    return {row["id"] for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "many", "requests"),
+    [("all", 9, 1), ("new", 9, 1), ("all", 35, 4), ("legacy", 35, 4), ("new", 35, 8)],
+)
+def test_a_list_that_stands_still_is_proven_at_once_where_its_total_is_told(
+    company, dialect, many, requests
+):
+    shop = company(pagination=dialect)
+    made = shop.make(many)
+    reading = shop.reading()
+    rows = list(reading.rows())
+    assert [row["id"] for row in rows] == made[::-1]
+    assert len(shop.sandbox.served) == requests
+    assert reading.whole
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("resource", [SUPPLIERS, TERMS, PAYMENTS], ids=lambda each: each.name)
+def test_a_row_that_is_taken_away_from_a_page_before_hides_none(company, resource, dialect, order):
+    shop = company(resource, pagination=dialect, list_order=order)
+    made = shop.make(25)
+    first = made[-1] if order == "id_desc" else made[0]
+    shop.meanwhile({1: lambda: shop.remove(first)})
+    assert ids(shop.reading().rows()) == set(made)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("when", range(1, 9))
+def test_rows_without_dates_are_proven_though_one_is_taken_away(company, dialect, when):
+    shop = company(TERMS, pagination=dialect)
+    made = shop.make(25)
+    shop.meanwhile({when: lambda: shop.remove(made[12])})
+    reading = shop.reading()
+    assert set(made) - {made[12]} <= ids(reading.rows())
+    assert reading.whole
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_payments_of_the_last_days_are_proven_by_when_they_were_made(company, dialect):
+    shop = company(PAYMENTS, pagination=dialect)
+    made = shop.make(25)
+    window = [(PAYMENTS.window.name, "01.01.2027")]
+    reading = shop.reading(filters=window)
+    assert ids(reading.rows()) == set(made)
+    assert reading.readings == (2 if dialect == "new" else 1)
+
+
+def test_a_list_that_grew_by_a_page_is_read_from_its_new_end(company):
+    # A row slips by in the first reading, and is then pushed to a page behind the last one.
+    shop = company(pagination="new")
+    made = shop.make(20)
+    shop.meanwhile({1: lambda: shop.remove(made[-1]), 2: lambda: shop.make(30)})
+    assert set(made) <= ids(shop.reading().rows())
+
+
+def test_a_row_that_came_and_went_between_two_pages_hides_none(company):
+    # The 21st row slips by in the first reading, as the 20th; in the second, a row that no page
+    # shows pushes it to a page that was read already, and then lets it back.
+    shop = company(pagination="new")
+    made = shop.make(40)
+    flash: list[int] = []
+    shop.meanwhile(
+        {
+            2: lambda: shop.remove(made[-1]),
+            6: lambda: flash.extend(shop.make(1)),
+            7: lambda: shop.remove(flash[0]),
+        }
+    )
+    assert set(made) <= ids(shop.reading().rows())
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_rows_that_never_stop_changing_prevent_no_proof(company, dialect):
+    shop = company(pagination=dialect)
+    since = shop.sandbox.clock.moment() - timedelta(days=1)
+    made = shop.make(25)
+    shop.meanwhile(dict.fromkeys(range(1, 99), lambda: shop.change(made[3])))
+    reading = shop.reading(since=since)
+    assert set(made) <= ids(reading.rows())
+    assert reading.readings <= 3
+
+
+def test_rows_whose_date_lies_ahead_prevent_no_proof(company):
+    shop = company()
+    made = shop.make(25)
+    ahead = (shop.sandbox.clock.moment() + timedelta(days=9)).isoformat()
+    for row in shop.sandbox.store.rows("suppliers").values():
+        row |= {"createDate": ahead, "updateDate": ahead}
+    reading = shop.reading(filters=[("status[]", "None")])
+    assert ids(reading.rows()) == set(made)
+
+
+def test_later_readings_hand_out_only_what_is_new_or_changed(company):
+    shop = company()
+    made = shop.make(25)
+    shop.sandbox.clock.advance(10)
+
+    def happens():
+        shop.remove(made[-1])
+        shop.change(made[2], name="changed")
+
+    shop.meanwhile({1: happens})
+    handed = [row["id"] for row in shop.reading().rows()]
+    # 10 rows of the first page; all but the 11th of the others; then the 11th, and what changed.
+    assert sorted(handed) == sorted([*made, made[2]])
+
+
+def test_what_changed_between_two_readings_is_handed_out_again(company):
+    shop = company()
+    made = shop.make(25)
+
+    def happens():
+        shop.sandbox.clock.advance(2)
+        shop.change(made[5], name="changed")
+        shop.sandbox.clock.advance(2)
+
+    shop.meanwhile({1: lambda: shop.remove(made[-1]), 3: happens})
+    names = [row["name"] for row in shop.reading().rows() if row["id"] == made[5]]
+    assert names[-1] == "changed"
+
+
+def test_it_was_asked_for_when_its_first_page_was_answered(company):
+    shop = company()
+    made = shop.make(25)
+    begin = shop.sandbox.clock.moment()
+    shop.meanwhile({1: lambda: (shop.remove(made[0]), shop.sandbox.clock.advance(50))})
+    reading = shop.reading()
+    list(reading.rows())
+    assert begin - timedelta(seconds=1) < reading.asked_at <= begin
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_list_that_moves_under_every_reading_fails_aloud(company, dialect):
+    shop = company(pagination=dialect)
+    made = shop.make(200)
+    gone = reversed(made)
+    shop.meanwhile(dict.fromkeys(range(1, 9999), lambda: shop.remove(next(gone))))
+    reading = shop.reading()
+    with pytest.raises(UnexpectedAnswer, match="suppliers: its rows moved under each of 12"):
+        list(reading.rows())
+    assert not reading.whole
+
+
+def test_a_server_with_pages_of_its_own_size_is_read_whole(odd_server, client_of):
+    rows = [{"id": number, "updateDate": "2025-01-01T00:00:00+00:00"} for number in range(50)]
+
+    def answer(asked):
+        page = int(asked.target.partition("page=")[2].partition("&")[0])
+        shown = rows[(page - 1) * 20 : page * 20]
+        body = {"data": shown, "meta": {"pagination": {"has_next_page": page * 20 < len(rows)}}}
+        return 200, {"Date": "Fri, 15 Jan 2027 08:00:00 GMT"}, json.dumps(body).encode()
+
+    reading = Reading(client_of(odd_server([answer]).url, page_size=SIZE), SUPPLIERS)
+    assert ids(reading.rows()) == set(range(50))
+    assert reading.readings == 2
+
+
+# As a property
+
+
+@dataclass(frozen=True)
+class Deed:
+    """Something that happens after the n-th request, `wait` seconds after what was before."""
+
+    after: int
+    kind: str
+    pick: int
+    wait: float
+
+
+@dataclass
+class Shelf:
+    """A list that people change between two requests, read the way a client reads lists."""
+
+    order: str
+    totals: bool
+    dates: tuple[str, ...]
+    deeds: list[Deed]
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    now: datetime = datetime(2027, 1, 15, 8, tzinfo=timezone.utc)
+    requests: int = 0
+    looks: int = 0
+    events: int = 0
+
+    def add(self) -> None:
+        self.events += 1
+        stamp = self.now.replace(microsecond=0).isoformat()
+        number = max([each["id"] for each in self.rows] or [0]) + 1000 * self.events
+        self.rows.append(
+            {"id": number, "version": self.events, "createDate": stamp, "updateDate": stamp, "on": 1}
+        )
+
+    def happens(self, deed: Deed) -> None:
+        self.now += timedelta(seconds=deed.wait)
+        self.events += 1
+        if deed.kind == "add":
+            self.add()
+        if not -len(self.rows) <= deed.pick < len(self.rows) or deed.kind == "add":
+            return
+        row = self.rows[deed.pick]
+        if deed.kind == "remove":
+            self.rows.remove(row)
+            return
+        row |= {
+            "version": self.events,
+            "updateDate": self.now.replace(microsecond=0).isoformat(),
+            "on": row["on"] ^ (deed.kind == "switch"),
+        }
+
+    def pages(self, resource, *, filters=(), since=None, path=None, back_from=None) -> Iterator:
+        self.looks += 1
+        self.last_look = self.events
+        if back_from is not None:
+            yield from (self.page(number, filters, since) for number in range(back_from, 0, -1))
+            return
+        page = self.page(1, filters, since)
+        yield page
+        while page.has_next:
+            page = self.page(page.number + 1, filters, since)
+            yield page
+
+    def page(self, number: int, filters: Any, since: datetime | None) -> Any:
+        listed = [
+            row
+            for row in self.rows
+            if (not filters or row["on"])
+            and (since is None or row["updateDate"] >= since.isoformat())
+        ]
+        key = {"id_asc": lambda r: r["id"], "id_desc": lambda r: -r["id"]}.get(
+            self.order, lambda r: (r["updateDate"], r["id"])
+        )
+        listed.sort(key=key)
+        shown = [
+            {name: row[name] for name in ("id", "version", *self.dates)}
+            for row in listed[(number - 1) * SIZE : number * SIZE]
+        ]
+        told = {"total": len(listed)} if self.totals else {}
+        pagination = {"has_next_page": number * SIZE < len(listed), **told}
+        page = page_of({"data": shown, "meta": {"pagination": pagination}}, number, self.now)
+        self.requests += 1
+        for deed in self.deeds:
+            if deed.after == self.requests:
+                self.happens(deed)
+        return page
+
+
+deeds = st.builds(
+    Deed,
+    after=st.integers(1, 12),
+    kind=st.sampled_from(("remove", "change", "add", "switch")),
+    pick=st.integers(-3, 30),
+    wait=st.sampled_from((0.0, 0.4, 1.0, 90.0)),
+)
+
+
+@settings(max_examples=3000, deadline=None)
+@given(
+    order=st.sampled_from(ORDERS),
+    totals=st.booleans(),
+    dates=st.sampled_from(
+        ((), ("createDate",), ("updateDate",), ("createDate", "updateDate")),
+    ),
+    many=st.integers(0, 34),
+    spread=st.sampled_from((0, 1, 60)),
+    narrowed=st.sampled_from(("no", "since", "filter")),
+    deeds=st.lists(deeds, max_size=7),
+)
+def test_none_that_stood_still_is_missed(order, totals, dates, many, spread, narrowed, deeds):
+    if narrowed != "no" and "updateDate" not in dates:
+        dates = (*dates, "updateDate")
+    shelf = Shelf(order, totals, dates, deeds)
+    since = shelf.now + timedelta(seconds=spread * many / 2) if narrowed == "since" else None
+    for number in range(many):
+        shelf.add()
+        if narrowed == "filter" and number % 3 == 0:
+            shelf.rows[-1]["on"] = 0
+        shelf.now += timedelta(seconds=spread)
+    before = {row["id"]: row["version"] for row in shelf.rows}
+    filters = [("on", "1")] if narrowed == "filter" else []
+    reading = Reading(shelf, SUPPLIERS, since=since, filters=filters)
+    handed = {row["id"]: row["version"] for row in reading.rows()}
+    assert reading.whole
+    for row in shelf.rows:
+        if since and row["updateDate"] < since.isoformat():
+            continue
+        if filters and not row["on"]:
+            continue
+        if row["version"] == before.get(row["id"]):
+            assert handed.get(row["id"]) == row["version"]
+        elif row["version"] <= shelf.last_look and "updateDate" in dates:
+            assert handed.get(row["id"]) == row["version"]
