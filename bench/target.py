@@ -142,7 +142,7 @@ def adopting() -> None:
     print(f"  {len(vendors) - len(carried) - 20}; wrong links {wrong}; requests {dict(took)}")
 
 
-def waiting(speed: float = 60.0) -> None:
+def waiting(speed: float = 15.0) -> None:
     """Creates with answers of 1.5 s: the share of the minute's 60 requests that is used."""
     clock = SandboxClock(speed)
     switches = {"external_id_on_create": "everywhere"}

@@ -34,7 +34,7 @@ class Page:
     asked_at: datetime | None = None
 
     def holding(self, rows: Iterable[dict[str, Any]]) -> Page:
-        """This page with only these of its rows."""
+        """The same page with only these of its rows."""
         return replace(self, rows=tuple(rows))
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import uuid
 
@@ -93,6 +95,20 @@ def test_processes_that_count_at_once_lose_nothing(kind, tmp_path, name):
     assert [run.wait(60) for run in runs] == [0, 0, 0, 0]
     assert get(ledger, f"{name}:n") == {f"{name}:n": 400}
     ledger.close()
+
+
+def test_one_who_opens_a_file_that_another_is_just_making_waits(tmp_path):
+    path = tmp_path / "q.sqlite3"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("begin immediate")
+    made = threading.Timer(0.1, other.execute, ("commit",))
+    made.start()
+    ledger = SqliteLedger(path)
+    put(ledger, {"n": 1})
+    assert get(ledger, "n") == {"n": 1}
+    ledger.close()
+    made.join()
+    other.close()
 
 
 def test_a_killed_process_leaves_neither_a_lock_nor_half_a_change(tmp_path, name):

@@ -10,7 +10,6 @@ import json
 import random
 import threading
 from collections import Counter
-from collections.abc import Iterable
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
@@ -20,6 +19,8 @@ from precoro_api.resources import BY_NAME
 from precoro_sandbox.shapes import idn_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from precoro_api.enums import WebhookAction
 
     from precoro_sandbox.store import Row

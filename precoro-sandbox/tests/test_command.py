@@ -138,6 +138,12 @@ def test_its_options_arrive(command):
     assert "Switches: minute_limit=0, default_page_size=10." in err
 
 
+def test_webhooks_may_be_given_again(command):
+    urls = [f"http://127.0.0.1:9/{number}" for number in range(3)]
+    _, greeting = command("--seed", "empty", *(word for url in urls for word in ("--webhook", url)))
+    assert get(greeting, "/_sandbox/webhooks").json()["endpoints"] == 3
+
+
 def test_help_lists_every_switch_and_fault():
     asked = run("--help")
     assert asked.returncode == 0
@@ -166,6 +172,7 @@ def test_help_lists_every_switch_and_fault():
         (("--fault", "500:0"), "--fault takes KIND:TIMES"),
         (("--forbid", "products"), "no resource 'products'"),
         (("--absent", "products"), "no resource 'products'"),
+        (("--webhook", "nowhere"), "an address that begins with http:// or https://"),
         (("--port", "99999"), "port"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import FrozenInstanceError, fields
 
 import pytest
@@ -237,6 +238,20 @@ def boolean(ask, sandbox):
     return ask(sandbox, "POST", "/locations", data=body).status_code
 
 
+def told(ask, sandbox):
+    """The ids of twenty new suppliers, as an endpoint is told of them."""
+    with Sandbox() as endpoint:
+        sandbox.webhooks.add(f"{endpoint.url}/hook")
+        for number in range(20):
+            sandbox.store.add("suppliers", {"name": str(number)})
+        sandbox.webhooks.wait()
+        return [json.loads(each.body)["id"] for each in endpoint.served]
+
+
+def how_many_told(ask, sandbox):
+    return len(told(ask, sandbox))
+
+
 # What of the API shows in which position a switch stands.
 TESTED = {
     "minute_limit": passed,
@@ -278,6 +293,9 @@ TESTED = {
     "create_status": created,
     "validation_status": refused,
     "booleans": boolean,
+    "webhook_loss": how_many_told,
+    "webhook_duplicates": how_many_told,
+    "webhook_reordering": told,
 }
 # Positions of the switches that take any number, and what else such a test needs.
 NUMBERS = {
@@ -285,6 +303,8 @@ NUMBERS = {
     "hour_limit": (0, 1, 2),
     "day_limit": (0, 1, 2),
     "default_page_size": (10, 2, 5),
+    "webhook_loss": (0, 50, 100),
+    "webhook_duplicates": (0, 50, 100),
 }
 NEEDED = {"limit_answer": {"minute_limit": 1}}
 

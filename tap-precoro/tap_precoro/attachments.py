@@ -27,7 +27,7 @@ ATTACHMENTS_PATH = Setting(
     "string",
     "Attachments path",
     "A folder, or any URL that fsspec knows (`s3://…`), for the files of the documents read; each "
-    "file costs one request, once. Without it the stream `attachments` holds what is known of them.",
+    "file costs one request, once. Without it the stream `attachments` tells of them only.",
 )
 ATTACHMENT_MAX_MB = Setting(
     "attachment_max_mb",

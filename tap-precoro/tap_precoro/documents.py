@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from abc import abstractmethod
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from precoro_api import NotFound
@@ -21,6 +20,7 @@ from tap_precoro.streams import PrecoroStream, utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
     from precoro_api import Resource
 
@@ -67,8 +67,7 @@ class DocumentStream(PrecoroStream):
 
     @override
     def since(self) -> datetime | None:
-        settled = self.memory.settled
-        return datetime.fromisoformat(settled) - timedelta(seconds=1) if settled else None
+        return self.memory.since()
 
     def remember(self) -> None:
         """Put what is fetched into the state, which goes out with the next STATE message."""

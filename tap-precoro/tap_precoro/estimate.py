@@ -123,14 +123,16 @@ class _Asking:
             raise answer
         return answer
 
-    def _listed(self, stream: str, resource: Resource, page: Page) -> Need:
-        """What it takes to read a list that begins with this page."""
+    def _listed(self, stream: str, reading: Reading) -> Need:
+        """What it takes to read a list whole."""
+        page = self._peek(reading)
         rows = _total(page)
         if rows is None:
             return Need(stream, requests=None, note=_NO_TOTAL)
-        pages = max(1, math.ceil(rows / self._tap.client.page_size)) if resource.paged else 1
-        # Rows without dates prove nothing in one reading: a second must find the same.
-        twice = pages > 1 and not all(_is_dated(resource, row) for row in page.rows)
+        size = self._tap.client.page_size
+        pages = max(1, math.ceil(rows / size)) if reading.resource.paged else 1
+        # Rows whose dates prove nothing are read twice: a second reading must find the same.
+        twice = pages > 1 and not all(_says_enough(reading, row) for row in page.rows)
         return Need(stream, rows, 2 * pages if twice else pages)
 
     # Kinds of streams
@@ -142,27 +144,26 @@ class _Asking:
         since, listing = stream.since(), self._tap.listing(resource)
         reach = listing.earliest(since) if listing else since
         window = stream._window().items()  # noqa: SLF001 - what it would ask itself
-        page = self._peek(self._tap.reading(resource, reach, [*window]))
-        return self._listed(stream.name, resource, page)
+        return self._listed(stream.name, self._tap.reading(resource, reach, [*window]))
 
     def _of_children(self, stream: NestedStream) -> Need:
         parent = stream.parent
-        page = self._peek(self._tap.reading(parent, None))
-        listed = self._listed(stream.name, parent, page)
+        reading = self._tap.reading(parent, None)
+        listed = self._listed(stream.name, reading)
         if listed.rows is None or listed.requests is None:
             return listed
         own = 0 if parent.name in self._parents else listed.requests
         self._parents[parent.name] = listed.rows
         if isinstance(stream, StockStream):
-            return self._of_stock(stream, page, listed.rows, own)
+            return self._of_stock(stream, self._peek(reading), listed.rows, own)
         note = f"one per row of {parent.name}"
         return Need(stream.name, requests=own + listed.rows, note=note)
 
     def _of_stock(self, stream: StockStream, warehouses: Page, many: int, own: int) -> Need:
         stock = stream.resource
         paths = ({"id": row["id"]} for row in warehouses.rows)
-        pages = [self._peek(self._tap.reading(stock, None, path=path)) for path in paths]
-        each = [self._listed(stream.name, stock, page) for page in pages]
+        readings = [self._tap.reading(stock, None, path=path) for path in paths]
+        each = [self._listed(stream.name, reading) for reading in readings]
         unknown = next((need for need in each if need.requests is None), None)
         if unknown is not None:
             return unknown
@@ -180,9 +181,10 @@ class _Asking:
         own, pages = listing.earliest(), 0
         whole_list = self._streams.get(resource.name)
         reach = listing.earliest(whole_list.since()) if whole_list else own
-        page = self._peek(tap.reading(resource, reach))
+        reading = tap.reading(resource, reach)
+        page = self._peek(reading)
         if whole_list is None:
-            pages = self._listed(stream.name, resource, page).requests or 0
+            pages = self._listed(stream.name, reading).requests or 0
         if reach != own and not _is_whole(page):
             page = self._peek(tap.reading(resource, own))
         many, bound = _total(page), ""
@@ -226,8 +228,11 @@ def _is_whole(page: Page) -> bool:
     return _total(page) == len(page.rows)
 
 
-def _is_dated(resource: Resource, row: Mapping[str, Any]) -> bool:
-    return any(row.get(name) for name in (resource.replication_key or "updateDate", *_BORN))
+def _says_enough(reading: Reading, row: Mapping[str, Any]) -> bool:
+    """Whether its dates tell a reading that a row was there all the time."""
+    return bool(reading.changed(row)) or (
+        not reading.may_return and any(row.get(name) for name in _BORN)
+    )
 
 
 def _due(resource: Resource, readers: tuple[DocumentStream, ...], page: Page) -> set[Listed]:

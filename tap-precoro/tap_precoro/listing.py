@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from precoro_api.fields import Misfit, read_moment
@@ -12,6 +11,7 @@ from tap_precoro.resume import Listed, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
     from precoro_api import Resource
 

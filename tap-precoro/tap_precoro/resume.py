@@ -1,14 +1,15 @@
 """What a stream of details remembers, so that no document is fetched twice and none is missed.
 
-Pure: listed documents and a state entry in, documents that are due out. The state entry is small
-however many documents there are:
+Pure: listed documents and a state entry in, documents that are due out. Documents stand in the
+order of their dates, and of their idn where dates are the same. The state entry is small however
+many documents there are:
 
 - `replication_key_value`: the bookmark, the newest date up to which documents were fetched;
-- `settled`: every document listed with an earlier date is fetched. It stays behind the bookmark by
-  the overlap when the bookmark comes near to the moment of the list, as changes may show late;
-- `fetched`: digests of listed rows from `settled` on that are fetched, so that what stands in the
+- `settled`: every document listed up to that place is fetched. It stays behind the moment of the
+  list by the overlap, as changes may show late;
+- `fetched`: digests of rows listed behind `settled` that are fetched, so that what stands in the
   overlap is not fetched again unless its row changed;
-- `spans`: where newest documents come first, the stretches of dates that are fetched already.
+- `spans`: where newest documents come first, the stretches between two places that are fetched.
 """
 
 from __future__ import annotations
@@ -37,6 +38,11 @@ class Listed(NamedTuple):
     idn: str
     digest: str = ""
 
+    @property
+    def place(self) -> str:
+        """Its date and idn as one text, behind the mere date; places sort as documents do."""
+        return f"{self.changed} {self.idn}"
+
 
 def digest_of(row: Mapping[str, Any]) -> str:
     """Eight characters that change with anything in a listed row."""
@@ -46,31 +52,42 @@ def digest_of(row: Mapping[str, Any]) -> str:
 
 @dataclass
 class Memory:
-    """What a state entry says, and what this run adds to it. Moments are texts, as they sort."""
+    """What a state entry says, and what this run adds to it. Dates and places are texts."""
 
     bookmark: str = ""
     settled: str = ""
     fetched: dict[str, str] = field(default_factory=dict)
     spans: list[tuple[str, str]] = field(default_factory=list)
+    _asked_at: str = ""
     _edge: str = ""
+    _last: Listed | None = None
     _before: list[tuple[str, str]] = field(default_factory=list)
 
     @classmethod
     def of(cls, state: Mapping[str, Any], start: str, overlap: timedelta) -> Memory:
         """The memory in a state entry; `start` is where a stream without one begins.
 
-        A bookmark that another version left, or people set, is trusted up to the overlap.
+        A bookmark that another version left is trusted up to the overlap; where people set it
+        back, documents from there on are fetched again.
         """
-        bookmark = str(state.get("replication_key_value") or "")
+        told = state.get("replication_key_value")
+        bookmark = _less(str(told), timedelta()) if told else ""
+        if "settled" not in state:
+            return cls(bookmark, _less(bookmark, overlap) if bookmark else start)
+        settled = str(state["settled"])
+        if bookmark and bookmark < _date(settled):
+            return cls(bookmark, bookmark)
         spans = [(str(low), str(high)) for low, high in state.get("spans") or ()]
-        if "settled" in state:
-            settled = min(str(state["settled"]), bookmark) if bookmark else str(state["settled"])
-        else:
-            settled = _less(bookmark, overlap) if bookmark else start
         digests = str(state.get("fetched") or "")
         known = [digests[at : at + _DIGEST] for at in range(0, len(digests), _DIGEST)]
-        # The dates of digests are not kept: the next list tells them.
+        # The places of digests are not kept: the next list tells them.
         return cls(bookmark, settled, dict.fromkeys(known, settled), spans)
+
+    def since(self) -> datetime | None:
+        """Since which change documents must be listed; None for all of them."""
+        date = _date(self.settled)
+        # Stamps have whole seconds, and the list may leave out those of this very one.
+        return datetime.fromisoformat(_less(date, timedelta(seconds=1))) if date else None
 
     def write(
         self, state: MutableMapping[str, Any], replication_key: str, *, most: int = _MOST_DIGESTS
@@ -91,59 +108,71 @@ class Memory:
 
     def due(self, listing: Iterable[Listed], asked_at: str, overlap: timedelta) -> set[Listed]:
         """The documents to fetch of a list that was read at that moment."""
-        self._edge = _less(asked_at, overlap) if asked_at else ""
-        self._before = list(self.spans)
         listed = set(listing)
+        self._last = max(listed, default=None)
+        # Where no clock is told, the list is at least as young as its youngest row.
+        self._asked_at = asked_at or (self._last.changed if self._last else "")
+        self._edge = _less(self._asked_at, overlap) if self._asked_at else ""
+        self._before = list(self.spans)
         # A digest that is listed no more is of a row that changed, or is past.
-        self.fetched = {d.digest: d.changed for d in listed if d.digest in self.fetched}
+        self.fetched = {d.digest: d.place for d in listed if d.digest in self.fetched}
         return {each for each in listed if self._is_due(each)}
 
     def _is_due(self, each: Listed) -> bool:
         if each.digest in self.fetched:
             return False
         if not each.changed:
-            return True  # a document without a date is fetched whenever it is listed
-        if each.changed < self.settled:
+            return True  # no date says that it did not change
+        if each.place <= self.settled:
             return False
-        return not any(low < each.changed <= high for low, high in self.spans)
+        return not any(low < each.place < high for low, high in self.spans)
 
     def took(self, each: Listed, following: Listed | None, *, newest: bool = False) -> None:
         """Remember a document that was fetched; `following` is the next that is due, if any."""
-        if each.digest:
-            self.fetched[each.digest] = each.changed
+        # A row of the list's own second may change once more, and look the same.
+        if each.digest and each.changed < self._asked_at:
+            self.fetched[each.digest] = each.place
         if following is None:
-            self.finish(each)
+            self.finish()
         elif newest:
-            self._grow(each, following)
+            self._grow(following)
         elif each.changed:
-            self.bookmark = max(self.bookmark, each.changed)
-            self._settle(each.changed)
+            self._reach(each)
 
-    def finish(self, last: Listed | None = None) -> None:
+    def finish(self) -> None:
         """Everything that was listed is fetched."""
-        tops = [self.bookmark, *(high for _, high in self.spans), *self.fetched.values()]
-        newest = max([*tops, last.changed if last else ""])
-        self.bookmark = max(self.bookmark, newest)
         self.spans = []
-        self._settle(self.bookmark)
+        if self._last is not None and self._last.changed:
+            self._reach(self._last)
 
-    def _settle(self, reached: str) -> None:
-        edge = min(reached, self._edge) if self._edge else self.settled
-        self.settled = max(self.settled, edge)
-        self.fetched = {d: at for d, at in self.fetched.items() if not at or at >= self.settled}
+    def _reach(self, each: Listed) -> None:
+        """Everything up to this document is fetched."""
+        self.bookmark = max(self.bookmark, min(each.changed, self._asked_at))
+        self.settled = max(self.settled, min(each.place, self._edge))
+        self.spans = [span for span in self.spans if span[1] > self.settled]
+        self._forget(self.settled)
 
-    def _grow(self, each: Listed, following: Listed) -> None:
+    def _grow(self, following: Listed) -> None:
         """Between the next document and the edge of this list, everything is fetched."""
-        low = following.changed
-        if low == each.changed or low >= self._edge:
-            return  # one of several of that date, or within the overlap, where digests tell
+        low = following.place
+        if low >= self._edge or not following.changed:
+            return  # within the overlap, where digests tell
+        reach = min([low, *(span[0] for span in self._before if span[1] > low)])
         older = sorted(span for span in self._before if span[1] <= low)
-        self.spans = [*older[-_MOST_SPANS:], (low, self._edge)]
-        self.fetched = {d: at for d, at in self.fetched.items() if at > self._edge}
+        self.spans = [*older[-_MOST_SPANS:], (reach, self._edge)]
+        self._forget(self._edge)
+
+    def _forget(self, place: str) -> None:
+        """Digests of dated rows up to that place are needed no more."""
+        self.fetched = {d: at for d, at in self.fetched.items() if at > place or at[:1] == " "}
 
 
-def _less(moment: str, overlap: timedelta) -> str:
+def _date(place: str) -> str:
+    return place.partition(" ")[0]
+
+
+def _less(moment: str, seconds: timedelta) -> str:
     read = datetime.fromisoformat(moment.replace("Z", "+00:00"))
     if read.tzinfo is None:
         read = read.replace(tzinfo=timezone.utc)
-    return (read.astimezone(timezone.utc) - overlap).isoformat()
+    return (read.astimezone(timezone.utc) - seconds).isoformat()

@@ -147,6 +147,16 @@ def test_rows_without_dates_are_read_twice_where_they_fill_more_than_a_page(serv
     assert run(sandbox, "taxes", "units", page_size=20)[0] == {"taxes": 6, "units": 1}
 
 
+@pytest.mark.parametrize(("filters", "requests"), [({}, 2), ({"status": 0}, 4)], ids=str)
+def test_rows_that_a_filter_may_lose_and_find_need_a_date_of_change(serve, filters, requests):
+    born = "2025-01-01T00:00:00+00:00"
+    rows = [{"id": n, "idn": str(n), "status": 0, "uploadDate": born} for n in range(1, 32)]
+    sandbox = serve({"ap_documents": rows})
+    options = {"page_size": 20, "filters": {"ap_documents": filters}}
+    assert needs(sandbox, "ap_documents", **options)["ap_documents"].requests == requests
+    assert run(sandbox, "ap_documents", **options)[0] == {"ap_documents": requests}
+
+
 def test_stock_is_counted_by_warehouse(serve):
     stock = [
         {"id": n, "warehouse": {"id": 1 + (n > 30)}, "updateDate": "2025-01-01T00:00:00+00:00"}
@@ -457,18 +467,20 @@ def test_the_command_prints_json_alone(command, serve, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "words"),
+    ("mode", "wrong", "words"),
     [
-        ({"auth_token": "not-the-token"}, "Check the settings auth_token and email"),
-        ({"auth_token": 987654321}, "auth_token must be a string"),
-        ({"region": "eu", "base_url": None}, "region"),
-        ({"filters": {"invoice": {}}}, "Did you mean 'invoices'?"),
-        ({"base_url": "http://api.precoro.com"}, "https"),
+        ("--estimate", {"auth_token": "not-the-token"}, "Check the settings auth_token and email"),
+        ("--test", {"auth_token": "not-the-token"}, "Check the settings auth_token and email"),
+        ("--estimate", {"auth_token": 987654321}, "auth_token must be a string"),
+        ("--test", {"auth_token": 987654321}, "auth_token must be a string"),
+        ("--estimate", {"filters": {"invoice": {}}}, "Did you mean 'invoices'?"),
+        ("--test", {"filters": {"invoice": {}}}, "Did you mean 'invoices'?"),
+        ("--estimate", {"base_url": "http://api.precoro.com"}, "https"),
+        ("--test", {"region": "eu", "base_url": None}, "region"),
     ],
     ids=str,
 )
-@pytest.mark.parametrize("mode", ["--estimate", "--test"])
-def test_wrong_settings_end_in_a_sentence(command, serve, wrong, words, mode):
+def test_wrong_settings_end_in_a_sentence(command, serve, mode, wrong, words):
     done = command(mode, config=config_of(serve(), **wrong))
     assert done.returncode == 2
     assert words in done.stderr

@@ -25,7 +25,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from precoro_api import BadCredentials, Client, QuotaSpent, SettingsError
 from precoro_api.clock import FastClock
-from precoro_api.quota import Policy, Quota
+from precoro_api.quota import Limits, Policy, Quota
 from precoro_sandbox import Fault
 from tap_precoro.files import FileRef, Folder, path_in_folder, safe_name
 
@@ -55,6 +55,16 @@ def rows_of(*contents: bytes, **more: Any) -> dict[str, list[dict[str, Any]]]:
 
 
 @pytest.fixture
+def serve(serve: Make) -> Callable[..., Sandbox]:
+    """Start sandboxes where the same file may be asked for as often as a test likes."""
+
+    def start(rows: Any, switches: dict[str, Any] | None = None) -> Any:
+        return serve(rows, switches={"duplicate_limiter": "off", **(switches or {})})
+
+    return start
+
+
+@pytest.fixture
 def client_of() -> Iterator[Callable[..., Client]]:
     """Make clients of a sandbox, or of another address on this machine."""
     made: list[Client] = []
@@ -64,13 +74,14 @@ def client_of() -> Iterator[Callable[..., Client]]:
     ) -> Client:
         known = not isinstance(server, str)
         clock = FastClock(SPEED, server.clock.now() if known else None)
+        limits = Limits(identical_minute=None, identical_hour=None)
         made.append(
             Client(
                 token=token,
                 email="integration@example.com",
                 base_url=server.url if known else server,
                 clock=clock,
-                quota=Quota(clock, policy=Policy(max_requests=max_requests)),
+                quota=Quota(clock, limits=limits, policy=Policy(max_requests=max_requests)),
             )
         )
         return made[-1]

@@ -25,6 +25,8 @@ Row = dict[str, Any]
 
 _MOST_IDS = 20_000
 """Ids that are remembered for references; those of older records are looked up again."""
+_FEW = 5
+"""Records that are looked at one by one, as the size of the list would cost a request, too."""
 _SIZE_KEPT = 30 * 86400.0
 
 
@@ -35,7 +37,7 @@ def folded(value: Any) -> str:
 
 def _indexed(name: str, value: Any) -> str:
     if name != EXTERNAL_ID:
-        return folded(value)
+        return reference_id(value) if isinstance(value, dict) else folded(value)
     # The API may answer `007` as the number 7: as text it is another id, as number the same.
     return f"#{value}" if isinstance(value, int) else str(value).strip()
 
@@ -66,6 +68,8 @@ class Directory:
             "parent",
             "enable",
             "status",
+            "sum",  # of invoices, for payments
+            "sumPaid",
         }
         self._kept |= {key.shown_as for key in form_keys(resource).values()}
         self._kept |= set(resource.business_keys)
@@ -77,7 +81,13 @@ class Directory:
         external_ids = [wanted.external_id for _, wanted in asked if wanted.external_id]
         match = any(route.match_on for route, _ in asked)
         self.look_up(external_ids, match=match)
-        if any(self._needs_list(route, wanted) for route, wanted in asked):
+        new = [
+            (route, wanted)
+            for route, wanted in asked
+            if not (wanted.external_id and self.with_external_id(wanted.external_id))
+        ]
+        alone = sum(bool(wanted.precoro_id or wanted.idn) for _, wanted in new)
+        if any(self._needs_list(*each) for each in new) or self._costs_less_than(alone):
             self.read_all()
 
     def _needs_list(self, route: Route, wanted: Wanted) -> bool:
@@ -86,9 +96,19 @@ class Directory:
             resource = self.resource
             asked = resource.detail is not None and resource.addressed_by == by
             return not asked and resource.filter(by) is None
-        if wanted.external_id and self.with_external_id(wanted.external_id):
-            return False
         return any(not is_empty(wanted.match.get(name)) for name in route.match_on)
+
+    def _costs_less_than(self, details: int) -> bool:
+        """Whether the whole list takes fewer requests than that many records one by one."""
+        if self._rows is not None or details <= _FEW:
+            return False
+        size = self._client.quota.recall(f"rows:{self.resource.name}")
+        if size is None and self.resource.list is not None and not self.resource.parent:
+            size = self._client.peek(self.resource).total
+        return isinstance(size, int) and self._pages(size) < details
+
+    def _pages(self, size: int) -> int:
+        return max(1, -(-size // self._client.page_size))
 
     def look_again(self, external_id: str | None) -> None:
         """Look at Precoro anew for one record, because something else is writing it."""
@@ -129,8 +149,7 @@ class Directory:
         size = self._client.quota.recall(f"rows:{self.resource.name}")
         if not isinstance(size, int):
             return False
-        pages = max(1, -(-size // self._client.page_size))
-        return pages < -(-many // LOOKUP_LIMIT) + match
+        return self._pages(size) < -(-many // LOOKUP_LIMIT) + match
 
     def read_all(self) -> None:
         """Read the whole list, once."""
@@ -245,12 +264,19 @@ class Directory:
         """The rows of the latest look-up, each alone under its external id."""
         return [rows[0] for rows in self._found.values() if len(rows) == 1]
 
+    def rows_with(self, name: str, value: str) -> list[Row]:
+        """The rows with that value, or reference, of a list that was read or of those written."""
+        with self._lock:
+            if self._rows is not None:
+                return self._index(name).get(value, [])
+            rows = [row for many in self._found.values() for row in many]
+        return [row for row in rows if _indexed(name, row.get(name)) == value]
+
     @property
     def known(self) -> list[Row]:
-        """All rows of a list that was read, and those that were written since."""
+        """All rows of a list that was read."""
         with self._lock:
-            rows = list((self._rows or {}).values())
-            return rows or [row for many in self._found.values() for row in many]
+            return list((self._rows or {}).values())
 
     # What is known of references
 
@@ -301,8 +327,8 @@ class Directory:
     @property
     def linked(self) -> dict[str, Row]:
         """All rows with an external id, by it; the list was read whole."""
-        index = self._index(EXTERNAL_ID)
-        return {key.removeprefix("#"): rows[0] for key, rows in index.items() if len(rows) == 1}
+        alone = (rows[0] for rows in self._index(EXTERNAL_ID).values() if len(rows) == 1)
+        return {str(row[EXTERNAL_ID]).strip(): row for row in alone}
 
 
 class Directories:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from collections import deque
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from precoro_api import BY_NAME, NotAllowed, NotFound, SettingsError
+from precoro_api import BY_NAME, NotAllowed, NotFound, QuotaSpent, SettingsError
 from precoro_api.ahead import in_order
 
 from target_precoro.directory import Directories, folded
@@ -39,7 +40,7 @@ from target_precoro.wanted import Reference, wanted_of
 from target_precoro.writer import MadeElsewhere, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from precoro_api import Client, Resource
     from precoro_api.profile import Profile
@@ -57,6 +58,8 @@ logger = logging.getLogger(__name__)
 _LEARNED_KEPT = 7 * 86400.0
 _MAY_PASS = ("transient", "quota", "auth", "bug")
 """Classes of errors after which a parked row is tried again; a refused one is told, and over."""
+_MOST_EACH = 3
+"""Requests that writing one record takes at most, but for answers that are lost."""
 _MOST_LOOKS = 5
 """How often a record is looked for again because another process is writing it, too."""
 
@@ -289,16 +292,41 @@ class Engine:
     # Writing
 
     def _carry_out(self, wave: list[Pending], looked_at: float) -> None:
-        # What the first write of a resource teaches spares the others a request each.
-        while wave and self._is_learning(wave[0]) and self._wanted_still():
-            first, *wave = wave
-            self._heard(first, self._one(first, looked_at))
-        calls = (partial(self._one, each, looked_at) for each in self._while_wanted(wave))
-        for each, outcome in zip(wave, in_order(calls, self.client.quota), strict=False):
-            self._heard(each, outcome)
+        left = deque(wave)
+        while left and self._wanted_still():
+            # What the first write of a kind teaches spares the others a request each.
+            if self._teaches(left[0]):
+                first = left.popleft()
+                self._heard(first, self._one(first, looked_at))
+                continue
+            most = self._most_at_once(left)
+            run = [left.popleft()]
+            while left and len(run) < most and not self._teaches(left[0]):
+                run.append(left.popleft())
+            calls = (partial(self._one, each, looked_at) for each in self._while_wanted(run))
+            for each, outcome in zip(run, in_order(calls, self.client.quota), strict=False):
+                self._heard(each, outcome)
 
-    def _is_learning(self, each: Pending) -> bool:
-        return self.preview is None and self.writer_of(each.route.resource).is_learning
+    def _most_at_once(self, wave: Sequence[Pending]) -> int:
+        """How many may be under way without taking from each other what is left of the budget."""
+        many = len(wave)
+        while many > 1:
+            try:
+                self.client.quota.need(many * _MOST_EACH, wave[0].route.resource.name)
+            except QuotaSpent:
+                many //= 2
+            else:
+                break
+        return many
+
+    def _teaches(self, each: Pending) -> bool:
+        """Whether writing it would show something of the API that is not known yet."""
+        writer, route, wanted = self.writer_of(each.route.resource), each.route, each.wanted
+        if self.preview is not None or not writer.is_learning:
+            return False
+        if route.resource.name == PAYMENTS or not self._directory(each).find(route, wanted).rows:
+            return writer.learns_by_creating and bool(wanted.external_id)
+        return writer.learns_by_changing
 
     def _heard(self, each: Pending, outcome: Outcome) -> None:
         if outcome.action in ("created", "linked"):
@@ -468,7 +496,8 @@ def key_of(each: Pending) -> str:
     wanted, path = each.wanted, each.wanted.path
     own = wanted.key
     if own is None and each.route.resource.name == PAYMENTS:
-        own = ":".join(str(wanted.values.get(name)) for name in ("invoice", "sumPaid", "payDate"))
+        own = ":".join(str(wanted.values.get(name)) for name in ("sumPaid", "payDate"))
+        path = (str(wanted.within),)
     if own is None:
         found = next((n for n in each.route.match_on if wanted.match.get(n) not in (None, "")), "")
         own = f"{found}={_shown(each, found)}" if found else ""
@@ -498,21 +527,27 @@ def _wave(todo: list[Pending]) -> tuple[list[Pending], list[Pending]]:
     """Those that may be written now: their references known, and one for each record."""
     wave: list[Pending] = []
     rest: list[Pending] = []
-    taken: set[tuple[str, str]] = set()
+    taken: set[str] = set()
     for each in todo:
-        resource = each.route.resource.name
-        names = {(resource, key_of(each))}
-        names |= {
-            (resource, f"{name}={folded(value)}")
-            for name, value in each.wanted.match.items()
-            if value not in (None, "")
-        }
-        if resource == PAYMENTS:  # of one invoice, each changes what remains for the next
-            names.add((resource, f"invoice={each.wanted.values.get('invoice')}"))
-        blocked = bool(names & taken) or bool(each.wanted.references and not each.wanted.problems)
-        taken |= names
+        names = _names(each)
+        blocked = not taken.isdisjoint(names) or bool(each.wanted.references)
+        taken.update(names)
         (rest if blocked else wave).append(each)
     return wave, rest
+
+
+def _names(each: Pending) -> list[str]:
+    """All that may stand for one record of Precoro, once its references are known."""
+    wanted, resource = each.wanted, each.route.resource.name
+    below = f"{resource}:{_prefix(each)}"
+    if resource == PAYMENTS:  # of one invoice, each changes what remains for the next
+        return [f"{below}{key_of(each)}", f"{below}invoice={wanted.values.get('invoice')}"]
+    parent = wanted.values.get("parent")
+    names = [f"{below}{wanted.key or key_of(each)}"]
+    for name, value in wanted.match.items():
+        if value not in (None, ""):
+            names.append(f"{below}{parent}:{name}={folded(value)}")
+    return names
 
 
 def _circles(waiting: list[Pending]) -> dict[tuple[str, str], str]:

@@ -75,7 +75,7 @@ def says(  # noqa: PLR0911 - a list of cases
     if key.is_list:
         before, after = set(_items(old)), set(_items(wanted))
         return before == after if whole or wanted is None else after <= before
-    if is_empty(wanted):
+    if is_empty(unwrap(wanted)):
         shown = reference_id(old) if key.is_reference else unwrap(old)
         return is_empty(shown) or (isinstance(shown, str) and not shown.strip())
     if key.is_reference:
@@ -139,7 +139,7 @@ def form_value(key: FormKey, shown: Any) -> Any:
 
 
 def sent(resource: Resource, key: FormKey, value: Any) -> Any:
-    """A value as the API reads it: `True` for "TRUE", 12.5 for " 12.50", an ISO day for `31.1.2026`.
+    """A value as the API reads it: True for "TRUE", 12.5 for " 12.50", an ISO day for 31.1.2026.
 
     Raises Misfit where it is of another nature.
     """

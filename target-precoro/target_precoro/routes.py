@@ -180,8 +180,6 @@ def route_of(stream: str, config: Mapping[str, Any]) -> Route:
     def of(setting: str, default: Any) -> Any:
         return _for_stream(config, setting, stream, resource, default)
 
-    field_map = of("field_map", {})
-    _check_fields("field_map", stream, resource, field_map.values() if field_map else ())
     mode = _one_of("modes", of("modes", "upsert"), MODES)
     match_on = of("match_on", None)
     if match_on is None:
@@ -189,6 +187,8 @@ def route_of(stream: str, config: Mapping[str, Any]) -> Route:
     elif not isinstance(match_on, (list, tuple)):
         raise SettingsError(f"match_on: stream {stream!r} wants a list of fields.")
     _check_shown("match_on", stream, resource, match_on)
+    field_map = of("field_map", {})
+    _check_fields("field_map", stream, resource, field_map.values() if field_map else (), match_on)
     return Route(
         stream=stream,
         resource=resource,
@@ -198,8 +198,8 @@ def route_of(stream: str, config: Mapping[str, Any]) -> Route:
         field_map=field_map,
         defaults={**_default_values(config, stream, resource), **of("defaults", {})},
         match_on=tuple(match_on),
-        cleared=_fields_with("nulls", of("nulls", "keep"), "clear", "keep"),
-        replaced=_fields_with("lists", of("lists", "merge"), "replace", "merge"),
+        cleared=_stems(resource, "nulls", stream, of("nulls", "keep"), "clear", "keep"),
+        replaced=_stems(resource, "lists", stream, of("lists", "merge"), "replace", "merge"),
         unknown_fields=config.get("unknown_fields") or "warn",
         on_missing=_one_of(
             "on_missing", of("on_missing", "ignore"), ("ignore", "report", "disable")
@@ -265,16 +265,25 @@ def _one_of(setting: str, given: Any, options: Iterable[str]) -> str:
     return str(given)
 
 
-def _fields_with(setting: str, given: Any, wanted: str, other: str) -> frozenset[str]:
+def _stems(
+    resource: Resource, setting: str, stream: str, given: Any, wanted: str, other: str
+) -> frozenset[str]:
+    """The stems of the fields for which a setting has one of its two values."""
     if not isinstance(given, dict):
         return frozenset("*") if _one_of(setting, given, (wanted, other)) == wanted else frozenset()
+    names = record_names(resource)
+    _check_fields(setting, stream, resource, given, "*")
     return frozenset(
-        name for name, each in given.items() if _one_of(setting, each, (wanted, other)) == wanted
+        names[name][1] if name in names else name
+        for name, each in given.items()
+        if _one_of(setting, each, (wanted, other)) == wanted
     )
 
 
-def _check_fields(setting: str, stream: str, resource: Resource, names: Iterable[Any]) -> None:
-    known = record_names(resource).keys() | {EXTERNAL_ID, "idn"}
+def _check_fields(
+    setting: str, stream: str, resource: Resource, names: Iterable[Any], also: Iterable[str] = ()
+) -> None:
+    known = record_names(resource).keys() | {EXTERNAL_ID, "idn", *also}
     for name in names:
         if name not in known:
             _refuse_field(setting, stream, resource, name, form_keys(resource).keys())
@@ -303,8 +312,9 @@ def _default_values(config: Mapping[str, Any], stream: str, resource: Resource) 
     found = {}
     for each in _list(config, "default_values"):
         name, value = each.get("field"), each.get("value")
-        named = _named(str(each.get("stream") or ""))
-        if name and value is not None and (each.get("stream") == stream or named is resource):
+        meant = str(each.get("stream") or "")
+        is_it = meant.lower() == stream.lower() or _named(meant) is resource
+        if name and value is not None and is_it:
             found[str(name)] = _typed(each, value)
     return found
 

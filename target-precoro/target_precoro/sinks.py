@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from precoro_api import LOOKUP_LIMIT
 from singer_sdk import Sink
+from singer_sdk.exceptions import InvalidRecord
 from typing_extensions import override
 
 from target_precoro.wanted import wanted_of
@@ -46,9 +47,12 @@ class PrecoroSink(Sink):
 
     @override
     def _validate_and_parse(self, record: dict[str, Any]) -> dict[str, Any]:
-        """Validate; dates stay the texts that they are. Raises InvalidRecord."""
+        """Validate; dates stay the texts that they are. Raises InvalidRecord, without values."""
         if self._validator is not None:
-            self._validator.validate(record)
+            try:
+                self._validator.validate(record)
+            except InvalidRecord as problem:
+                raise InvalidRecord(_said(problem), record) from None
         return record
 
     @override
@@ -71,3 +75,14 @@ class PrecoroSink(Sink):
         """Hand the batch over."""
         batch, self.pending = self.pending, []
         self.target.write(batch)
+
+
+def _said(problem: InvalidRecord) -> str:
+    """What does not fit the stream's schema; the value may be a bank account, so it is not told."""
+    cause = problem.__cause__
+    path = ".".join(map(str, getattr(cause, "absolute_path", ())))
+    if not path:
+        return problem.error_message  # of the record itself: which fields it has
+    rule = f"{getattr(cause, 'validator', '')} {getattr(cause, 'validator_value', '')}"
+    kind = type(getattr(cause, "instance", None)).__name__
+    return f"{path}: {kind} does not fit its schema's {rule}"

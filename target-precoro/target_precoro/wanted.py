@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from precoro_api import Resource
 
+    from target_precoro.form_keys import FormKey
     from target_precoro.routes import Route
 
 __all__ = ["Reference", "Wanted", "record_names", "reference_of", "wanted_of"]
@@ -94,6 +95,7 @@ class _Reader:
         self._place: dict[str, Any] = {}
         self._unknown: set[str] = set()
         self._problems: list[str] = []
+        self._below = _below(route.resource)
         self._within: str | None = None
 
     def read(self, record: Mapping[str, Any]) -> Wanted:
@@ -105,12 +107,13 @@ class _Reader:
         for name, value in given.items():
             self._take(name, value)
         self._check_place()
+        own_id = given.get(route.id_property) if route.id_property else None
         return Wanted(
             external_id=_text(given.get(route.key_property)),
             values=self._values,
             place=self._place,
             match={name: given[name] for name in route.match_on if name in given},
-            precoro_id=(_whole(given.get(route.id_property)) or None) if route.id_property else None,
+            precoro_id=_whole(own_id) or None,
             idn=(_whole(given.get("idn")) or None) if route.by_number else None,
             path=tuple(each.value for each in self._place.values()),
             within=self._within,
@@ -128,27 +131,28 @@ class _Reader:
                 self._unknown.add(name)
             return
         kind, stem, by = target
-        if kind == "place":
-            if not _says_nothing(value):
-                self._refer(self._place, stem, self._by_name(stem, by, value), value)
-            return
+        if kind == "value":
+            self._take_value(stem, by, value)
+        elif not _says_nothing(value):
+            self._refer(self._place, stem, self._by_name(stem, by, value), value)
+
+    def _take_value(self, stem: str, by: str, value: Any) -> None:
         key = form_keys(self._resource)[stem]
         if value is None or (key.is_reference and _says_nothing(value)):
-            if key.refers == self._resource.name and self._within is None:
+            if stem == self._below and self._within is None:
                 self._within = ""
-            if route.clears(stem):
+            if self._route.clears(stem):
                 self._values.setdefault(stem, None)
-            return
-        if key.is_reference:
+        elif key.is_reference:
             self._refer(self._values, stem, by, value)
-            parent = self._values.get(stem)
-            if key.refers == self._resource.name and isinstance(parent, Reference):
-                self._within = parent.value
-        elif key.is_list:
-            items = list(value) if isinstance(value, (list, tuple)) else [value]
-            self._values[stem] = [self._item(key.refers, item) for item in items]
+            if stem == self._below and isinstance(self._values.get(stem), Reference):
+                self._within = self._values[stem].value
         else:
-            self._values[stem] = value
+            self._values[stem] = self._items(key, value) if key.is_list else value
+
+    def _items(self, key: FormKey, value: Any) -> list[Any]:
+        items = value if isinstance(value, (list, tuple)) else [value]
+        return [self._item(key.refers, item) for item in items]
 
     def _refer(self, into: dict[str, Any], stem: str, by: str, value: Any) -> None:
         resource = self._resource.refers.get(stem, stem)
@@ -181,6 +185,11 @@ class _Reader:
         if refers is None or not isinstance(item, dict):
             return item
         return _reference(refers, "any", item) or item
+
+
+def _below(resource: Resource) -> str | None:
+    """The reference below which records are told apart: an option's parent, a payment's invoice."""
+    return next((stem for stem in ("parent", "invoice") if stem in resource.refers), None)
 
 
 def reference_of(

@@ -22,10 +22,10 @@ from precoro_api import (
     TryLater,
     UnexpectedAnswer,
 )
-from precoro_api.fields import Misfit, read_moment
+from precoro_api.fields import Misfit, read_moment, unwrap
 
-from target_precoro.equality import form_value, is_empty, same_id, says
-from target_precoro.form_keys import EXTERNAL_ID, form_keys
+from target_precoro.equality import form_value, is_empty, reference_id, same_id, says
+from target_precoro.form_keys import EXTERNAL_ID, form_keys, names_of, path_keys
 from target_precoro.journal import Begun, Busy, Earlier, Intent
 from target_precoro.upsert import Create
 
@@ -100,12 +100,22 @@ class Writer:
 
     @property
     def is_learning(self) -> bool:
-        """Whether the next write shows something that spares all later ones a request."""
-        learned = self.learned
-        return learned.post_takes_external_id is None or (
+        """Whether a write shows something that spares all later ones a request."""
+        return self.learns_by_creating or self.learns_by_changing
+
+    @property
+    def learns_by_creating(self) -> bool:
+        """Whether it is unknown if a POST takes the external id."""
+        return self.learned.post_takes_external_id is None and self._resource.create is not None
+
+    @property
+    def learns_by_changing(self) -> bool:
+        """Whether it is unknown if a PATCH takes fields, and is to be tried."""
+        return (
             self._method == "auto"
             and self._resource.update is not None
-            and learned.patch_takes_fields is None
+            and self._resource.patch is not None
+            and self.learned.patch_takes_fields is None
         )
 
     def cost(self, step: Create | Update) -> tuple[int, int]:
@@ -359,8 +369,21 @@ class Writer:
             return same_id(carried, step.external_id)
         if _before(row.get("createDate"), since):
             return False
+        if self._stands_elsewhere(step, row):
+            return False
         names = {name: step.form[name] for name in self._told_by if name in step.form}
         return not self._left(names or step.form, row)
+
+    def _stands_elsewhere(self, step: Create, row: Mapping[str, Any]) -> bool:
+        """Whether the row is below another option, or part of another document."""
+        below = form_keys(self._resource).get("parent")
+        if below is not None and below.shown_as in row:
+            return reference_id(row[below.shown_as]) != str(step.form.get(below.key) or "")
+        for part in path_keys(self._resource) if self._resource.parent is None else ():
+            of = unwrap(next((row[name] for name in names_of(part.stem) if name in row), None))
+            if isinstance(of, dict) and str(of.get(part.by)) != str(step.place.get(part.param)):
+                return True
+        return False
 
     # One call
 
@@ -373,7 +396,7 @@ class Writer:
         row: Mapping[str, Any] | None = None,
     ) -> Row:
         path = {name: _part(name, place, row) for name in re.findall(r"{(\w+)}", call.path)}
-        body = _nested(form) if call.json else form
+        body = _nested(self._resource, form) if call.json else form
         return self._client.write(self._resource, call, body, path=path or None, record_key=key)
 
     def _left(self, form: Mapping[str, Any], row: Mapping[str, Any]) -> list[str]:
@@ -383,7 +406,9 @@ class Writer:
             for key in form_keys(self._resource).values()
             if key.key in form
             and key.shown_as in row
-            and not says(self._resource, key, row[key.shown_as], form[key.key])
+            and not says(
+                self._resource, key, row[key.shown_as], form[key.key], whole=form[key.key] == [""]
+            )
         ]
 
     def _lost(self, step: Update, row: Mapping[str, Any]) -> list[str]:
@@ -423,10 +448,14 @@ def _part(name: str, place: Mapping[str, Any], row: Mapping[str, Any] | None) ->
     return row["idn" if name == "idn" else "id"]
 
 
-def _nested(form: Mapping[str, Any]) -> dict[str, Any]:
-    """A form as JSON has it: `warehouse[id]` is an object, a reference under `id` is bare."""
+def _nested(resource: Resource, form: Mapping[str, Any]) -> dict[str, Any]:
+    """A form as JSON has it: a reference is an object with its id, one under `id` is bare."""
     body: dict[str, Any] = {}
+    keys = form_keys(resource)
     for name, value in form.items():
-        stem, _, bracket = name.partition("[")
-        body[stem] = {"id": value} if bracket == "id]" else value
+        stem = name.partition("[")[0]
+        if stem in keys and keys[stem].is_reference and not is_empty(value):
+            body[stem] = int(value) if stem == "id" else {"id": int(value)}
+        else:
+            body[stem] = value
     return body

@@ -15,6 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -225,6 +226,17 @@ def test_threads_share_a_journal(opened, clock):
     assert sorted(won) == sorted(f"V-{number}" for number in range(50))
 
 
+def test_what_is_no_json_is_not_begun_and_is_in_nobodys_way(opened, clock):
+    endless = {}
+    endless["self"] = endless
+    first, second = opened(), opened()
+    with pytest.raises(ValueError, match="Circular"):
+        first.begin(intent(**endless), looked_at=clock.now)
+    assert first.open_intents() == []
+    assert isinstance(second.begin(intent(), looked_at=clock.now), Begun)
+    assert first.begin(intent(), looked_at=clock.now) == Busy()
+
+
 # Real processes
 
 RACE = """
@@ -310,6 +322,7 @@ def test_whenever_a_process_is_killed_what_it_began_is_known(child, opened, path
 
 
 OPEN = """
+say("ready")
 sys.stdin.readline()
 for number in range(10):
     other = Journal(Path(f"{sys.argv[1]}-{number}"), now=time.time)
@@ -319,15 +332,41 @@ say("done")
 """
 
 
-def test_processes_that_make_the_same_files_at_once_do_not_disturb_each_other(child, path, opened):
+@pytest.mark.parametrize("broken", [False, True], ids=["new", "broken"])
+def test_processes_that_make_the_same_files_at_once_do_not_disturb_each_other(
+    child, path, opened, broken
+):
+    files = [path.with_name(f"{path.name}-{number}") for number in range(10)]
+    path.parent.mkdir()
+    for file in files if broken else ():
+        garbage(file)
     makers = [child(OPEN, path, name) for name in ("a", "b", "c")]
+    assert [heard(each) for each in makers] == [["ready"]] * 3
     for each in makers:
         go(each)
     assert [heard(each) for each in makers] == [["done"]] * 3
-    for number in range(10):
-        journal = opened(path.with_name(f"{path.name}-{number}"))
+    for file in files:
+        journal = opened(file)
         assert [journal.refusal("vendors", name, "f") for name in "abc"] == ["no"] * 3
-    assert not list(path.parent.glob("*broken*"))
+        asides = [each.name for each in path.parent.glob(f"{file.name}.broken-?")]
+        assert asides == ([f"{file.name}.broken-1"] if broken else [])
+
+
+HANG = """
+say("open")
+time.sleep(600)
+"""
+
+
+def test_a_killed_process_leaves_no_sign_behind_for_good(child, opened, path):
+    killed = child(HANG, path)
+    assert heard(killed) == ["open"]
+    killed.kill()
+    killed.wait()
+    signs = path.with_name(f"{path.name}.d")
+    assert len(list(signs.glob("*.alive"))) == 1
+    opened().close()
+    assert list(signs.glob("*.alive")) == []
 
 
 # Memory has an end
@@ -605,16 +644,40 @@ def test_a_file_that_breaks_in_use_is_replaced_for_all_who_use_it(opened, path, 
     assert second.parked() == []
     assert len(list(path.parent.glob("*.broken-*"))) >= 1
     assert not list(path.parent.glob("*.broken-2"))
+    # The log of what is broken is not to be replayed into the new file.
+    assert path.with_name(f"{path.name}.broken-1-wal").exists()
     second.finish(begun, precoro_id="4711")
     assert first.begin(intent(), looked_at=clock.now - 1) == Busy("4711")
     assert ["broken" in each.getMessage() for each in caplog.records] == [True, False]
+
+
+def test_a_file_that_another_has_just_replaced_is_not_moved_aside_again(opened, path, tmp_path):
+    journal, signs = opened(), path.with_name(f"{path.name}.d")
+    journal.park(row())
+    half_a_text(path)
+    whole = tmp_path / "another.sqlite3"
+    another = opened(whole)
+    another.park(row("kept"))
+    another.close()
+    seen = []
+    reader = threading.Thread(target=lambda: seen.extend(journal.parked()))
+    with FileLock(signs / "opening"):
+        reader.start()
+        while list(signs.glob("*.alive")):  # until it has found the damage, and waits to open
+            assert reader.is_alive()
+        for part in path.parent.glob(f"{path.name}-*"):
+            part.unlink()
+        whole.replace(path)
+    reader.join()
+    assert [each.key for each in seen] == ["kept"]
+    assert not list(path.parent.glob("*broken*"))
 
 
 @pytest.mark.parametrize("pattern", ["journal*", "journal.sqlite3"], ids=["all", "the file alone"])
 def test_a_journal_that_is_thrown_away_in_use_begins_anew(opened, path, clock, caplog, pattern):
     first = opened()
     looked_at = clock.now
-    begun = first.begin(intent(), looked_at=looked_at)
+    begun, old = (first.begin(intent(key), looked_at=looked_at) for key in ("V-1", "V-3"))
     for each in path.parent.glob(pattern):
         shutil.rmtree(each) if each.is_dir() else each.unlink()
     clock.now += 10
@@ -626,6 +689,10 @@ def test_a_journal_that_is_thrown_away_in_use_begins_anew(opened, path, clock, c
     assert first.begin(intent("V-2"), looked_at=looked_at) == Busy()
     assert isinstance(first.begin(intent("V-2"), looked_at=clock.now + 1), Begun)
     assert second.begin(intent("V-2"), looked_at=clock.now + 1) == Busy()
+    # What one has begun in the new file, another does not end from the old one.
+    assert isinstance(second.begin(intent("V-3"), looked_at=clock.now + 1), Begun)
+    first.finish(old, precoro_id="4713")
+    assert first.begin(intent("V-3"), looked_at=clock.now + 100) == Busy()
 
 
 def test_a_journal_of_a_newer_version_is_left_as_it_is(opened, path):

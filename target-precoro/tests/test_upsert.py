@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from datetime import datetime, timezone
 from decimal import Decimal, InvalidOperation
 
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from precoro_api import BY_NAME, SettingsError
+from precoro_api.encoding import encode_form
+from precoro_api.fields import Kind
+from precoro_sandbox.forms import decode_form
 from target_precoro import upsert
-from target_precoro.form_keys import form_keys
-from target_precoro.routes import route_of
+from target_precoro.equality import says
+from target_precoro.form_keys import form_keys, path_keys
+from target_precoro.routes import ACCEPTED, Route, route_of
 from target_precoro.upsert import Create, Found, Link, Refused, Skipped, Unchanged, Update, plan
 from target_precoro.wanted import Reference, wanted_of
 
@@ -20,17 +26,24 @@ SUPPLIERS, ITEMS, TERMS = (BY_NAME[name] for name in ("suppliers", "items", "pay
 
 def decide(resource, record, *rows, by="externalId", **settings):
     route = route_of(resource.name, settings)
-    wanted = resolved(wanted_of(route, record))
+    wanted = resolved(resource, wanted_of(route, record))
     return plan(route, wanted, Found(rows, by))
 
 
-def resolved(wanted):
+def resolved(resource, wanted):
     """The record with each reference as the id that it names."""
-    values = {
-        name: value.value if isinstance(value, Reference) else value
-        for name, value in wanted.values.items()
-    }
-    return dataclasses.replace(wanted, values=values)
+
+    def plain(value):
+        if isinstance(value, list):
+            return [plain(each) for each in value]
+        return value.value if isinstance(value, Reference) else value
+
+    names = {key.stem: key.param for key in path_keys(resource)}
+    return dataclasses.replace(
+        wanted,
+        values={name: plain(value) for name, value in wanted.values.items()},
+        place={names[stem]: plain(value) for stem, value in wanted.place.items()},
+    )
 
 
 def row(**values):
@@ -66,7 +79,7 @@ def test_equal_as_the_api_sees_it(resource, name, old, new):
 @pytest.mark.parametrize(
     ("resource", "name", "old", "new", "key", "sent"),
     [
-        (ITEMS, "price", 12.5, "12.51", "price", "12.51"),
+        (ITEMS, "price", 12.5, "12.51", "price", Decimal("12.51")),
         (SUPPLIERS, "name", "Acme", "acme", "name", "acme"),
         (SUPPLIERS, "city", "Kyiv", "", "city", ""),
         (SUPPLIERS, "currencies", ["USD", "EUR"], ["GBP"], "currencies[]", ["USD", "EUR", "GBP"]),
@@ -100,7 +113,7 @@ def test_a_null_clears_where_the_rules_say_so():
     cleared = decide(SUPPLIERS, record, shown, nulls={"suppliers": {"city": "clear"}})
     assert cleared.form == {"city": None}
     everything = decide(SUPPLIERS, record, shown, nulls="clear", lists="replace")
-    assert everything.form == {"city": None, "note": None, "currencies[]": []}
+    assert everything.form == {"city": None, "note": None, "currencies[]": [""]}
 
 
 def test_what_was_found_by_other_fields_is_linked():
@@ -259,112 +272,197 @@ def test_rules_that_cannot_be_are_named(settings, words):
         route_of("suppliers", settings)
 
 
-values = {
-    "text": st.text(max_size=20) | st.integers(0, 99999),
-    "number": st.decimals(0, 10**6, places=2) | st.integers(0, 10**6),
-    "integer": st.integers(0, 400),
-    "moment": st.dates().map(lambda day: day.isoformat()),
-    "flag": st.booleans() | st.sampled_from([0, 1, "true", "false"]),
-    "list": st.lists(st.sampled_from(["USD", "EUR", "GBP"]), min_size=1, max_size=4),
-    "reference": st.integers(1, 999),
+# Properties: a model of the API, which shares nothing with the code that is judged
+
+
+def chars(longest):
+    """Texts as people type them: no control characters, which no form carries as they are."""
+    return st.text(
+        st.characters(exclude_categories=["C", "Zl", "Zp"]), min_size=1, max_size=longest
+    )
+
+
+IDS = st.integers(1, 999) | st.integers(1, 999).map(str)
+VALUES = {
+    Kind.TEXT: chars(20) | st.integers(0, 99999) | st.just(""),
+    Kind.NUMBER: st.decimals(0, 10**6, places=2)
+    | st.decimals(0, 10**6, places=2).map(str)
+    | st.integers(0, 10**6)
+    | st.floats(0, 10**6, width=32),
+    Kind.INTEGER: st.integers(0, 400) | st.integers(0, 400).map(str),
+    Kind.FLAG: st.booleans() | st.sampled_from([0, 1, "true", "false", "True", "FALSE", " 1"]),
+    Kind.MOMENT: st.dates().map(lambda day: day.isoformat())
+    | st.dates().map(lambda day: f"{day.day}.{day.month}.{day.year:04}")
+    | st.integers(0, 2**31).map(lambda n: datetime.fromtimestamp(n, timezone.utc).isoformat()),
 }
+PLACE = {"parent": "custom_field_id", "purchase_order": "purchase_order_idn"}
 
 
-def kind_of(resource, key):
-    if key.is_reference:
-        return "reference"
+def values_of(resource, key):
     if key.is_list:
-        return "list"
-    field = resource.by_name.get(key.shown_as)
-    return field.kind.value if field and field.kind.value in values else "text"
+        items = IDS if key.refers else st.sampled_from(["USD", "EUR", "GBP", "UAH"])
+        return st.lists(items, max_size=4)
+    if key.is_reference:
+        return IDS | IDS.map(lambda one: {"id": one})
+    known = resource.by_name.get(key.shown_as)
+    return VALUES.get(known.kind if known else Kind.TEXT)
 
 
-def records(resource):
-    chosen = {
-        name: values[kind_of(resource, key)]
-        for name, key in form_keys(resource).items()
-        if name != "contacts"  # its inside is unknown
-    }
-    return st.fixed_dictionaries({"externalId": st.just("X-1")}, optional=chosen)
+def name_in(key):
+    """The name under which a record brings it; `id` is a record's own."""
+    return key.shown_as if key.name == "id" else key.name
 
 
-def carried_out(resource, decision):
-    """The row that the API has after a plan: what was sent, as it shows it."""
-    shown = dict(decision.row) if isinstance(decision, Update) else {"id": 1, "externalId": "X-1"}
+def records(resource, *, new=False):
+    """Records of a stream, each with some of the fields, some of them null."""
+    chosen = {}
     for key in form_keys(resource).values():
-        if key.key in decision.form:
-            value = decision.form[key.key]
-            shown[key.shown_as] = {"id": value} if key.is_reference else value
+        found = values_of(resource, key)
+        # The inside of some lists is unknown; the log of a document is not of its creation.
+        if found is not None and (key.creates or not new):
+            chosen[name_in(key)] = found | st.none()
+    fixed = {"externalId": st.just("X-1")}
+    fixed |= {PLACE[key.stem]: st.just(5) for key in path_keys(resource) if key.stem in PLACE}
+    if path_keys(resource) and resource.parent:
+        fixed["custom_field_id"] = st.just(501)
+    return st.fixed_dictionaries(fixed, optional=chosen)
+
+
+def typed(kind, text):
+    """A value of a form as this API shows it afterwards."""
+    if text == "":
+        return None
+    if kind in (Kind.NUMBER, Kind.INTEGER):
+        return float(text) if kind is Kind.NUMBER else int(text)
+    if kind is Kind.FLAG:
+        return {"true": True, "1": True, "false": False, "0": False}[text]
+    return text
+
+
+def carried_out(resource, step):
+    """The row that the API has after a step: lists replaced, references shown as objects."""
+    form = {name: value for name, value in step.form.items() if name != "externalId"}
+    row = dict(step.row) if isinstance(step, Update) else empty_row(resource)
+    row["externalId"] = "X-1"
+    sent = decode_form(encode_form(form))
+    for key in form_keys(resource).values():
+        if key.key not in form:
+            continue
+        given = sent[key.name]
+        if key.is_list:
+            items = [item for item in given if item]
+            row[key.shown_as] = [{"id": int(item)} for item in items] if key.refers else items
+        elif key.is_reference:
+            inner = given["id"] if isinstance(given, dict) else given
+            row[key.shown_as] = {"id": int(inner)} if inner else []
         else:
-            shown.setdefault(key.shown_as, [] if key.is_list or key.is_reference else None)
-    return shown
+            known = resource.by_name.get(key.shown_as)
+            row[key.shown_as] = typed(known.kind if known else Kind.TEXT, given)
+    return row
 
 
-WRITABLE = ("suppliers", "items", "taxes", "payment_terms", "locations", "contracts")
+def empty_row(resource):
+    row = {"id": 1, "externalId": None}
+    for key in form_keys(resource).values():
+        row[key.shown_as] = [] if key.is_list or key.is_reference else None
+    return row
 
 
 def plainly(value):
     """A value for a comparison that owes nothing to the code that is judged."""
     if isinstance(value, dict):
         value = value["id"]
-    text = str(value).strip().lower()
-    text = {"true": "1", "false": "0", "none": ""}.get(text, text)
+    text = "" if value in (None, [], {}) else str(value).strip()
+    text = {"true": "1", "false": "0"}.get(text.lower(), text)
+    if dotted := re.fullmatch(r"(\d+)\.(\d+)\.(\d{4})", text):
+        text = f"{dotted[3]}-{int(dotted[2]):02}-{int(dotted[1]):02}"
     try:
-        return Decimal(text).normalize()
+        number = Decimal(text)
     except InvalidOperation:
         return text
+    return number.normalize() if number.is_finite() else text
 
 
-def holds(name, data, **settings):
-    """The property: after a plan is carried out, nothing is left to do; what was there stays."""
+def holds(name, data, *, nulls="keep", lists="merge"):
+    """The property: a plan carried out does what the rules say, all of it and nothing else."""
     resource = BY_NAME[name]
-    first = data.draw(records(resource))
-    created = decide(resource, first, **settings)
-    assert isinstance(created, Create)
-    shown = carried_out(resource, created)
-    assert isinstance(decide(resource, first, shown, **settings), Unchanged)
-    second = data.draw(records(resource))
-    changed = decide(resource, second, shown, **settings)
-    before = dict(shown)
-    if isinstance(changed, Update):
-        shown = carried_out(resource, changed)
-    assert isinstance(decide(resource, second, shown, **settings), Unchanged)
-    for key in form_keys(resource).values():
-        if key.updates and key.name in second and not key.is_list and key.name != "id":
-            assert plainly(shown[key.shown_as]) == plainly(second[key.name])
-        if key.is_list:
-            assert set(map(str, before[key.shown_as])) <= set(map(str, shown[key.shown_as]))
-        elif key.name not in second and key.shown_as not in second:
-            assert shown[key.shown_as] == before[key.shown_as]
+    rules = {"nulls": nulls, "lists": lists}
+    row = empty_row(resource)
+    for _ in range(3):
+        new = row["externalId"] is None and resource.create is not None
+        record = data.draw(records(resource, new=new))
+        step = decide(resource, record, *(() if new else (row,)), **rules)
+        assert isinstance(step, Create | Update | Unchanged)
+        after = row if isinstance(step, Unchanged) else carried_out(resource, step)
+        assert isinstance(decide(resource, record, after, **rules), Unchanged)
+        for key in form_keys(resource).values():
+            takes = key.creates if isinstance(step, Create) else key.updates
+            judge(key, record, row, after, takes=takes, nulls=nulls, lists=lists)
+        row = after
 
 
-@pytest.mark.parametrize("name", WRITABLE)
+def judge(key, record, before, after, *, takes, nulls, lists):
+    """Whether one field ended as the rules say."""
+    name = name_in(key)
+    old, new = before[key.shown_as], after[key.shown_as]
+    if name not in record or not takes or (record[name] is None and nulls == "keep"):
+        assert new == old
+    elif record[name] is None:
+        assert plainly(new) == ""
+    elif key.is_list:
+        had, has, asked = ({plainly(one) for one in many} for many in (old, new, record[name]))
+        assert has == (asked if lists == "replace" else had | asked)
+    else:
+        assert plainly(new) == plainly(record[name])
+
+
+@pytest.mark.parametrize("name", [n for n in ACCEPTED if n != "payments"])
+@pytest.mark.parametrize("nulls", ["keep", "clear"])
+@pytest.mark.parametrize("lists", ["merge", "replace"])
+def test_after_a_plan_is_carried_out_nothing_is_left_to_do(name, nulls, lists):
+    lists_known = any(key.is_list for key in form_keys(BY_NAME[name]).values())
+    if lists == "replace" and not lists_known:
+        lists = "merge"  # there is nothing to tell them apart by
+
+    @settings(max_examples=60, database=None, deadline=None)
+    @given(data=st.data())
+    def always(data):
+        holds(name, data, nulls=nulls, lists=lists)
+
+    always()
+
+
+@pytest.mark.parametrize("name", [n for n in ACCEPTED if BY_NAME[n].patch and n != "payments"])
 @given(data=st.data())
-def test_after_a_plan_is_carried_out_nothing_is_left_to_do(name, data):
-    holds(name, data)
-
-
-@pytest.mark.parametrize("name", ["suppliers", "items"])
-@given(data=st.data())
-def test_nor_where_nulls_clear(name, data):
+def test_a_link_carried_out_is_enough(name, data):
     resource = BY_NAME[name]
     record = data.draw(records(resource))
-    shown = carried_out(resource, decide(resource, record))
-    emptied = {"externalId": "X-1", **dict.fromkeys(set(record) - {"externalId"})}
-    cleared = decide(resource, emptied, shown, nulls="clear", lists="replace")
-    if isinstance(cleared, Update):
-        shown = carried_out(resource, cleared)
-    assert isinstance(decide(resource, emptied, shown, nulls="clear", lists="replace"), Unchanged)
+    linked = decide(resource, record, empty_row(resource), modes="link")
+    assert isinstance(linked, Link)
+    assert linked.form == {"externalId": "X-1"}
+    row = carried_out(resource, linked)
+    assert isinstance(decide(resource, record, row, modes="link"), Unchanged)
+    assert isinstance(decide(resource, record, row, modes="insert"), Unchanged)
 
 
 BUGS = {
-    "all compared as text": (
+    "numbers compared as text": (
         upsert,
         "says",
-        lambda _, __, old, wanted, **___: str(old) == str(wanted),
+        lambda resource, key, old, wanted, **more: (
+            str(old) == str(wanted)
+            if key.shown_as in ("price", "percent")
+            else says(resource, key, old, wanted, **more)
+        ),
     ),
-    "lists replaced": (upsert, "merged", lambda key, old, wanted, **_: list(wanted)),
+    "lists replaced, not merged": (
+        upsert,
+        "merged",
+        lambda _, __, wanted, **___: [str(each) for each in wanted or [""]],
+    ),
+    "a null taken for clear": (Route, "clears", lambda *_: True),
     "changes forgotten": (upsert, "says", lambda *_, **__: True),
+    "a flag sent as it came": (upsert, "sent", lambda _, __, value: value),
 }
 
 
@@ -372,10 +470,10 @@ BUGS = {
 def test_the_properties_catch_bugs_that_are_put_in(monkeypatch, bug):
     monkeypatch.setattr(*BUGS[bug])
 
-    @settings(max_examples=300, database=None, phases=[Phase.generate], deadline=None)
+    @settings(max_examples=200, database=None, phases=[Phase.generate], deadline=None)
     @given(data=st.data())
     def caught(data):
-        holds("suppliers", data)
+        holds(data.draw(st.sampled_from(["suppliers", "items"])), data)
 
-    with pytest.raises(AssertionError):
+    with pytest.raises((AssertionError, KeyError)):
         caught()

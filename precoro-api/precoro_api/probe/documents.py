@@ -16,6 +16,7 @@ from precoro_api.resources import BY_NAME
 if TYPE_CHECKING:
     from precoro_api.probe.lists import Row
     from precoro_api.probe.notes import Notes
+    from precoro_api.probe.report import Answer
 
 __all__ = [
     "ask_attachments",
@@ -108,8 +109,10 @@ def ask_attachments(notes: Notes) -> None:
     """The filter for documents with files, and what the path of a file answers."""
     orders = notes.ask_list("purchase_orders", (*DEFAULT, ("attachedFile", "1")))
     ids: list[object] = []
+    owners = notes.rows("suppliers")
     if orders.rows and orders.rows[0].get("idn"):
         detail = notes.ask_detail("purchase_orders", orders.rows[0]["idn"])
+        owners = [detail.record, *owners]
         ids = _attachments_of(detail.record)
         if not detail.record:
             notes.say(untold("attached_file_filter", detail.trouble))
@@ -123,6 +126,7 @@ def ask_attachments(notes: Notes) -> None:
         notes.say(untold("attached_file_filter", said))
     for row in notes.rows("suppliers"):
         ids += _attachments_of(row)
+    notes.say(_entries_of(owners))
     if not ids:
         notes.say(untold("attachments", "no file is known"))
         return
@@ -165,6 +169,19 @@ def _fields_with_options(row: Row) -> list[object]:
         if isinstance(field, dict) and field.get("id") and str(value.get("value")) in options:
             fields.append(field["id"])
     return fields
+
+
+def _entries_of(owners: list[Row]) -> Answer:
+    """Whether records show their files as objects or by their ids."""
+    key = "attachment_entries"
+    for owner in owners:
+        files = unwrap(owner.get("attachments"))
+        if isinstance(files, list) and files:
+            first = files[0]
+            if isinstance(first, dict):
+                return told(key, "objects", f"keys: {keys_of(first, 1)}")
+            return told(key, "ids", f"{type(first).__name__} in the first record with files")
+    return untold(key, "no record with a file came")
 
 
 def _attachments_of(record: Row) -> list[object]:

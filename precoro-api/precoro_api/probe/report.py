@@ -38,6 +38,7 @@ QUESTIONS: dict[str, str] = {
     "options_list": "List of a custom field's options",
     "options_embedded": "Options in a custom field's detail",
     "attached_file_filter": "Filter attachedFile",
+    "attachment_entries": "How a record shows its files",
     "attachments": "What an attachment's path answers",
     "not_found": "Answer to an id that does not exist",
     "paths": "Lists that answer",

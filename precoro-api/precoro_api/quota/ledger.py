@@ -10,6 +10,7 @@ import json
 import random
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -81,6 +82,7 @@ class MemoryLedger:
 
 _PRUNE_ABOVE = 2000
 _PRUNE_EVERY = 256
+_TRIES = 40
 
 
 _PREPARATION = (
@@ -113,8 +115,7 @@ class SqliteLedger:
                 self._path, timeout=60, isolation_level=None, check_same_thread=False
             )
             try:
-                for statement in _PREPARATION:
-                    database.execute(statement)
+                _prepare(database)
             except sqlite3.Error:
                 database.close()
                 raise
@@ -169,6 +170,23 @@ class SqliteLedger:
             if self._db is not None:
                 self._db.close()
                 self._db = None
+
+
+def _prepare(database: sqlite3.Connection) -> None:
+    """Make the table, and others wait for nobody who only reads."""
+    tries = 0
+    while True:
+        try:
+            for statement in _PREPARATION:
+                database.execute(statement)
+        except sqlite3.OperationalError as problem:
+            tries += 1
+            # Two that switch a new file to this mode at once do not wait for each other.
+            if "locked" not in str(problem) or tries > _TRIES:
+                raise
+            time.sleep(0.005 * tries)
+        else:
+            return
 
 
 def open_ledger(where: str, folder: Path | None = None) -> Ledger:

@@ -158,17 +158,18 @@ class Receiver:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer whatever is not `GET /health`."""
-        status = 204
+        status, head = 204, {}
         try:
             await self._keeper.keep(await self._read(Request(scope, receive, send)))
         except _Refused as refusal:
             self._keeper.refused[refusal.reason] += 1
-            status = refusal.status
+            # What it may still send is not waited for.
+            status, head = refusal.status, {"Connection": "close"}
         except NotKept:
             status = 503
         except ClientDisconnect:
             return
-        await Response(status_code=status)(scope, receive, send)
+        await Response(status_code=status, headers=head)(scope, receive, send)
 
     async def _read(self, request: Request) -> Event:
         """The event that a request brings, if it may. Raises _Refused."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST", "Spool", "SpoolFull", "Spooled"]
 
 MOST = 1_000_000
-"""Events that wait at most, unless told otherwise: about 70 MB."""
+"""Events that wait at most, unless told otherwise: about 50 MB."""
 _KIND = 0x70776873  # "pwhs", in the file's head: it is a spool
 _VERSION = 1
 _PATIENCE = 60.0

@@ -1,0 +1,530 @@
+"""The endpoint of the webhooks over real HTTP, and the commands that serve and show it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from contextlib import suppress
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from click.testing import CliRunner
+from precoro_api.commands import main
+from precoro_api.errors import SettingsError
+from precoro_api.webhooks import Event, Spool
+from precoro_api.webhooks.receiver import Receiver
+from precoro_sandbox import Sandbox
+
+SECRET = "a-secret-of-tests-0123"
+BODY = {"id": 123456, "type": 2, "action": 0, "idn": 5}
+SOON = 20
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "spool.sqlite3"
+
+
+@pytest.fixture(scope="module")
+def stops():
+    """Threads in which receivers stop while the next test runs already."""
+    threads = []
+    yield threads
+    for thread in threads:
+        thread.join()
+
+
+@pytest.fixture
+def serve(path, stops):
+    """Start receivers; all stop when the test ends."""
+    running = []
+
+    def start(*, most=1000, **options):
+        receiver = Receiver(Spool(path, most=most), SECRET, **options).start()
+        running.append(receiver)
+        return receiver
+
+    yield start
+    for receiver in running:
+        stops.append(threading.Thread(target=receiver.stop))
+        stops[-1].start()
+
+
+@pytest.fixture
+def spool(path):
+    """What a tap opens while the receiver writes."""
+    spool = Spool(path)
+    yield spool
+    spool.close()
+
+
+@pytest.fixture
+def ask():
+    """Send a request, and give its answer."""
+    with requests.Session() as session:
+        session.trust_env = False
+
+        def send(receiver, path, *, method="POST", **options):
+            if method == "POST":
+                options = {"json": BODY, **options}
+            return session.request(method, receiver.url + path, timeout=10, **options)
+
+        yield send
+
+
+def refused_by(receiver, spool):
+    """What was refused, once the receiver has stopped and so has told all."""
+    receiver.stop()
+    return spool.status()["refused"]
+
+
+# What it takes
+
+
+@pytest.mark.parametrize("where", [SECRET, f"precoro/{SECRET}", f"a/b%20c/{SECRET}?x=1"])
+def test_an_event_that_is_answered_is_in_the_spool(serve, ask, spool, where):
+    before = time.time()
+    answer = ask(serve(), where)
+    assert (answer.status_code, answer.content) == (204, b"")
+    (number, event), = spool.events()  # fmt: skip
+    assert number == 1
+    assert before <= event.at <= time.time()
+    assert event == Event(123456, 2, 0, "5", event.at)
+
+
+def test_types_that_nobody_knows_are_taken(serve, ask, spool):
+    assert ask(serve(), SECRET, json={"id": 1, "type": 77, "action": 9}).status_code == 204
+    assert spool.status()["waiting"][77]["events"] == 1
+
+
+def test_what_comes_twice_is_kept_twice(serve, ask, spool):
+    receiver = serve()
+    assert [ask(receiver, SECRET).status_code for _ in range(2)] == [204, 204]
+    assert len(spool.events()) == 2
+
+
+def test_health_answers_everyone_and_says_nothing(serve, ask):
+    answer = ask(serve(allow=["203.0.113.7"]), "health", method="GET")
+    assert (answer.status_code, answer.text) == (200, "ok")
+
+
+# What it refuses
+
+
+@pytest.mark.parametrize(
+    ("method", "where"),
+    [
+        ("POST", ""),
+        ("POST", SECRET[:-1]),
+        ("POST", SECRET + "x"),
+        ("POST", SECRET.upper()),
+        ("POST", SECRET + "/"),
+        ("POST", SECRET + "/more"),
+        ("POST", "?secret=" + SECRET),
+        ("POST", "health"),
+        ("POST", "%F0%9F%94%91"),
+        ("GET", ""),
+        ("GET", SECRET),
+        ("PUT", SECRET),
+        ("HEAD", SECRET),
+        ("DELETE", SECRET),
+        ("OPTIONS", SECRET),
+    ],
+)
+def test_everything_else_is_404_without_a_hint(serve, ask, spool, method, where):
+    receiver = serve()
+    answer = ask(receiver, where, method=method)
+    nowhere = ask(receiver, "nowhere", method=method)
+    assert (answer.status_code, answer.content) == (404, b"")
+    assert answer.headers == nowhere.headers
+    assert spool.events() == []
+    right = where.partition("?")[0] == SECRET
+    assert ("not a POST" in refused_by(receiver, spool)) is right
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "reason"),
+    [
+        (b"", 400, "not JSON"),
+        (b"id=7", 400, "not JSON"),
+        (b"[]", 400, "no JSON object"),
+        (b'{"id": 7, "action": 1}', 400, "without type"),
+        (b'{"id": "x", "type": 2, "action": 1}', 400, "id is no whole number"),
+        (b'{"id": 7, "type": 2, "action": 1}' + b" " * 4096, 413, "over 4096 bytes"),
+    ],
+)
+def test_what_is_no_event_is_refused_and_counted(serve, ask, spool, body, status, reason):
+    receiver = serve()
+    answer = ask(receiver, SECRET, json=None, data=body)
+    assert (answer.status_code, answer.content) == (status, b"")
+    assert spool.events() == []
+    assert refused_by(receiver, spool) == {reason: 1}
+
+
+def test_a_body_without_end_is_not_read_to_its_end(serve, ask, spool):
+    receiver, sent = serve(), Counter()
+
+    def endless():
+        for _ in range(10_000):
+            sent["chunks"] += 1
+            yield b" " * 4096
+
+    with suppress(requests.ConnectionError):  # it hangs up while more is sent
+        assert ask(receiver, SECRET, json=None, data=endless()).status_code == 413
+    assert sent["chunks"] < 5000
+    assert ask(receiver, SECRET).status_code == 204
+
+
+def test_only_those_who_are_allowed_may_post(serve, ask, spool):
+    for allow, status in (
+        (["127.0.0.1"], 204),
+        (["203.0.113.0/24", "127.0.0.0/8"], 204),
+        (["203.0.113.0/24", "2001:db8::/32"], 404),
+    ):
+        answer = ask(serve(allow=allow), SECRET)
+        assert (answer.status_code, answer.content) == (status, b"")
+    assert len(spool.events()) == 2
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "status"),
+    [
+        ([], "203.0.113.7", 404),  # whoever says so
+        (["127.0.0.1"], "203.0.113.7", 204),
+        (["127.0.0.0/8"], "198.51.100.1, 203.0.113.7", 204),
+        (["127.0.0.1"], "203.0.113.7, 198.51.100.1", 404),  # the nearest hop counts
+        (["127.0.0.1", "198.51.100.1"], "203.0.113.7, 198.51.100.1", 204),
+        (["127.0.0.1"], "nonsense", 404),
+        (["127.0.0.1"], "", 404),
+        (["10.0.0.0/8"], "203.0.113.7", 404),
+    ],
+)
+def test_a_proxy_is_believed_only_where_it_is_named(serve, ask, proxies, forwarded, status):
+    receiver = serve(allow=["203.0.113.7"], proxies=proxies)
+    answer = ask(receiver, SECRET, headers={"X-Forwarded-For": forwarded})
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"allow": ["precoro.com"]}, "--allow: 'precoro.com'"),
+        ({"allow": ["203.0.113.7/24"]}, "--allow: 203.0.113.7/24 has host bits set"),
+        ({"proxies": ["*"]}, r"--proxy: '\*'"),
+        ({"host": "203.0.113.7"}, "--host and --port: 203.0.113.7 0 is not to be had"),
+        ({"port": 99999}, "--host and --port: 127.0.0.1 99999"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named(path, options, words):
+    with pytest.raises(SettingsError, match=words):
+        Receiver(Spool(path), SECRET, **options)
+
+
+@pytest.mark.parametrize("secret", ["", "short", "0123456789/0123456789", "ö" * 20, "a" * 201])
+def test_a_secret_that_is_weak_or_does_not_fit_in_a_path_is_refused_unsaid(path, secret):
+    with pytest.raises(SettingsError, match="PRECORO_WEBHOOK_SECRET") as problem:
+        Receiver(Spool(path), secret)
+    assert not secret or secret not in str(problem.value)
+
+
+# When it cannot keep
+
+
+def test_a_full_spool_is_answered_503_until_it_is_read(serve, ask, spool):
+    receiver = serve(most=2)
+    posted = [{**BODY, "id": number} for number in (1, 2, 3, 2)]
+    answers = [ask(receiver, SECRET, json=body).status_code for body in posted]
+    assert answers == [204, 204, 503, 204]
+    assert spool.remove(spool.last(), [2]) == 2
+    assert ask(receiver, SECRET, json=posted[2]).status_code == 204
+    assert [each.event.id for each in spool.events()] == [3]
+    assert refused_by(receiver, spool) == {"full": 1}
+
+
+def test_a_spool_that_cannot_be_used_is_answered_503_and_logged_once(serve, ask, path, caplog):
+    caplog.set_level(logging.DEBUG)
+    receiver = serve()
+    path.mkdir()
+    assert [ask(receiver, SECRET).status_code for _ in range(3)] == [503, 503, 503]
+    path.rmdir()
+    assert ask(receiver, SECRET).status_code == 204
+    told = [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING]
+    assert len(told) == 2
+    assert told[0].startswith(f"webhook_spool: the spool {path} cannot be used")
+    assert told[0].endswith("Until then, events are answered 503.")
+    assert told[1] == "The spool takes events again."
+
+
+# Many, and the end
+
+
+def test_those_that_come_at_once_share_commits_and_none_is_lost(serve, spool):
+    receiver = serve()
+    host = urlsplit(receiver.url).netloc
+    statuses = Counter()
+
+    def post(first):
+        connection = HTTPConnection(host, timeout=SOON)
+        for number in range(first, first + 25):
+            connection.request("POST", f"/{SECRET}", json.dumps({**BODY, "id": number}))
+            answer = connection.getresponse()
+            answer.read()
+            statuses[answer.status] += 1
+        connection.close()
+
+    threads = [threading.Thread(target=post, args=(1000 * each,)) for each in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses == {204: 200}
+    assert sorted(each.event.id for each in spool.events()) == [
+        1000 * each + number for each in range(8) for number in range(25)
+    ]
+
+
+def test_no_log_has_the_secret_the_path_or_a_body(serve, ask, path, caplog):
+    caplog.set_level(logging.DEBUG)
+    receiver = serve()
+    ask(receiver, f"some-path/{SECRET}", json={**BODY, "id": 987654321})
+    ask(receiver, f"some-path/{SECRET}", json={"id": 987654321})
+    ask(receiver, f"some-path/{SECRET}", method="GET")
+    ask(receiver, f"some-path/{SECRET}x")
+    with socket.create_connection(urlsplit(receiver.url).netloc.split(":")) as broken:
+        broken.sendall(f"POST /some-path/{SECRET} HTTP/9\r\n\r\n".encode())
+        broken.recv(1000)
+    receiver.stop()
+    own = [each for each in caplog.records if not each.name.startswith(("urllib3", "asyncio"))]
+    logged = "\n".join(each.getMessage() for each in own)
+    assert "refused: without type (1), not a POST (1), without the secret (1)" in logged
+    assert SECRET not in logged
+    assert "some-path" not in logged
+    assert "987654321" not in logged
+    assert SECRET.encode() not in path.read_bytes()
+
+
+def test_one_who_leaves_before_the_body_is_whole_does_no_harm(serve, ask, spool):
+    receiver = serve()
+    host, port = urlsplit(receiver.url).netloc.split(":")
+    head = f"POST /{SECRET} HTTP/1.1\r\nHost: x\r\nContent-Length: 60\r\n\r\n{{"
+    with socket.create_connection((host, port)) as leaving:
+        leaving.sendall(head.encode())
+    assert ask(receiver, SECRET).status_code == 204
+    assert len(spool.events()) == 1
+
+
+def test_what_the_sandbox_tells_arrives(serve, spool):
+    receiver = serve()
+    with Sandbox(webhooks=[f"{receiver.url}precoro/{SECRET}"]) as sandbox:
+        order = sandbox.store.add("purchase_orders", {})
+        supplier = sandbox.store.add("suppliers", {"name": "One"})
+        sandbox.store.change("purchase_orders", order, {"note": "n"})
+        sandbox.webhooks.wait()
+        assert sandbox.webhooks.counts == {"sent": 3}
+    told = [(each.event.resource.name, each.event.action) for each in spool.events()]
+    assert told == [("purchase_orders", 0), ("suppliers", 0), ("purchase_orders", 1)]
+    assert [each.event.id for each in spool.events(types=[7])] == [supplier["id"]]
+    assert spool.events()[0].event.idn == order["idn"]
+
+
+# Commands
+
+
+@pytest.fixture
+def command(path):
+    """Start `precoro webhooks serve`; the process and where it listens. It ends with the test."""
+    running = []
+
+    def start(*arguments, **environment):
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-c", "from precoro_api.commands import main; main()"),
+                *("webhooks", "serve", "--spool", path, "--port", "0", *arguments),
+            ],
+            env={**os.environ, "PRECORO_WEBHOOK_SECRET": SECRET, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        running.append(process)
+        ready, _, _ = select.select([process.stdout], [], [], SOON)
+        line = process.stdout.readline() if ready else ""
+        assert line, process.stderr.read() if process.poll() is not None else "no greeting"
+        return process, json.loads(line)["url"]
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def post(url, body, secret=SECRET):
+    with requests.Session() as session:
+        session.trust_env = False
+        return session.post(url + secret, json=body, timeout=10).status_code
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+def test_it_serves_says_where_and_ends_when_it_is_told(command, spool, sign):
+    process, url = command()
+    assert post(url, BODY) == 204
+    process.send_signal(sign)
+    out, err = process.communicate(timeout=SOON)
+    assert process.returncode in (0, 143, -sign)
+    assert out == ""
+    assert f"posted to {url}… with the secret at the end" in err
+    assert "precoro webhooks status --spool" in err
+    assert SECRET not in err
+    assert "Traceback" not in err
+    assert len(spool.events()) == 1
+
+
+def test_sigterm_waits_for_the_answer_to_what_was_begun(command, spool):
+    process, url = command()
+    host, port = urlsplit(url).netloc.split(":")
+    body = json.dumps(BODY)
+    head = f"POST /{SECRET} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+    with socket.create_connection((host, port), timeout=SOON) as slow:
+        slow.sendall((head + body[:10]).encode())
+        assert post(url, BODY) == 204  # by then, the other has begun
+        process.send_signal(signal.SIGTERM)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.3)
+        slow.sendall(body[10:].encode())
+        assert slow.recv(1000).startswith(b"HTTP/1.1 204")
+    process.communicate(timeout=SOON)
+    assert len(spool.events()) == 2
+
+
+def test_a_kill_takes_nothing_that_was_answered(command, spool):
+    answered, number = [], 0
+    for _ in range(3):
+        process, url = command()
+        until = number + 30
+        with requests.Session() as session:
+            session.trust_env = False
+            while number < until:
+                number += 1
+                told = session.post(url + SECRET, json={**BODY, "id": number}, timeout=10)
+                assert told.status_code == 204
+                answered.append(number)
+        process.kill()
+        process.wait()
+    assert [each.event.id for each in spool.events()] == answered
+
+
+def test_the_secret_may_stand_in_a_file(command, tmp_path):
+    file = tmp_path / "secret"
+    file.write_text("another-secret-of-tests\n")
+    _, url = command("--secret-file", file)
+    assert post(url, BODY, "another-secret-of-tests") == 204
+    assert post(url, BODY) == 404
+
+
+def test_its_options_arrive(command):
+    _, url = command("--most", "1", "--allow", "203.0.113.7", "--allow", "127.0.0.1")
+    assert [post(url, {**BODY, "id": number}) for number in (1, 2)] == [204, 503]
+    _, url = command("--allow", "203.0.113.7", "--proxy", "127.0.0.1")
+    assert post(url, BODY) == 404
+
+
+@pytest.fixture
+def precoro(path, monkeypatch):
+    monkeypatch.setenv("PRECORO_WEBHOOK_SECRET", SECRET)
+
+    def run(*arguments):
+        return CliRunner().invoke(main, ["webhooks", *map(str, arguments)])
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--secret-file", "/nowhere/secret"), "--secret-file: /nowhere/secret cannot be read"),
+        (("--allow", "everyone"), "--allow: 'everyone'"),
+        (("--spool", "/dev/null/spool"), "webhook_spool: the spool /dev/null/spool"),
+        (("--host", "203.0.113.7"), "--host and --port: 203.0.113.7"),
+    ],
+)
+def test_wrong_use_is_one_clear_line(precoro, path, arguments, words):
+    told = precoro("serve", "--spool", path, "--port", "0", *arguments)
+    assert told.exit_code == 2
+    assert told.stdout == ""
+    assert told.stderr.startswith("precoro: ")
+    assert told.stderr.count("\n") == 1
+    assert words in told.stderr
+
+
+@pytest.mark.parametrize("secret", [None, "", "too-short"])
+def test_without_a_secret_that_will_do_it_does_not_start(precoro, path, monkeypatch, secret):
+    monkeypatch.delenv("PRECORO_WEBHOOK_SECRET")
+    if secret is not None:
+        monkeypatch.setenv("PRECORO_WEBHOOK_SECRET", secret)
+    told = precoro("serve", "--spool", path)
+    assert told.exit_code == 2
+    assert "PRECORO_WEBHOOK_SECRET" in told.stderr
+    assert "too-short" not in told.stderr
+
+
+def test_without_the_web_server_a_sentence_says_what_to_install(precoro, path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    monkeypatch.delitem(sys.modules, "precoro_api.webhooks.receiver")
+    told = precoro("serve", "--spool", path)
+    assert told.exit_code == 2
+    assert told.stderr == (
+        "precoro: The endpoint needs a web server: install precoro-api[webhooks].\n"
+    )
+    assert precoro("status", "--spool", path).exit_code == 2
+
+
+def test_the_status_shows_what_waits_by_entity(precoro, spool, path):
+    at = 1_800_000_000.0
+    spool.add([Event(n, kind, 1, None, at + n) for n, kind in ((1, 2), (2, 2), (3, 7), (4, 99))])
+    spool.remove(1, [2])
+    spool.note({"not JSON": 3})
+    lines = precoro("status", "--spool", path).stdout.splitlines()
+    assert [line.split()[:2] for line in lines[:4]] == [
+        ["entity", "waiting"], ["purchase_orders", "1"], ["suppliers", "1"], ["type", "99,"],
+    ]  # fmt: skip
+    assert "2027-01-15 08:00:02 UTC" in lines[1]
+    assert "received  4, of which 3 wait, 1 were read, 0 gave way to a newer one" in lines
+    assert "refused   3 not JSON" in lines
+    told = json.loads(precoro("status", "--spool", path, "--format", "json").stdout)
+    assert told["waiting"][0] == {
+        "entity": "purchase_orders", "type": 2, "events": 1, "oldest": at + 2, "newest": at + 2,
+    }  # fmt: skip
+    assert told["waiting"][2]["entity"] is None
+    assert told["refused"] == {"not JSON": 3}
+
+
+def test_the_status_of_an_empty_spool(precoro, spool, path):
+    spool.add([])
+    told = precoro("status", "--spool", path)
+    assert told.stdout.startswith("No event waits.\n")
+    assert "refused   none" in told.stdout
+
+
+def test_the_status_of_no_spool_says_so_and_makes_none(precoro, path):
+    told = precoro("status", "--spool", path)
+    assert told.exit_code == 2
+    assert "there is no file" in told.stderr
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("what", [(), ("serve",), ("status",)])
+def test_each_has_help(precoro, what):
+    told = precoro(*what, "--help")
+    assert told.exit_code == 0
+    assert told.stdout.startswith("Usage: ")

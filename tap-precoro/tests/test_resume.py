@@ -1,0 +1,334 @@
+"""The memory of details: however runs end, nothing is missed, and nothing fetched twice."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tap_precoro.resume import Listed, Memory, digest_of
+
+BEGIN = datetime(2027, 1, 15, 8, tzinfo=timezone.utc)
+OVERLAP = 300
+MOST_IN_OVERLAP, MOST_SPANS = 40, 6
+
+
+def at(second: float) -> str:
+    return (BEGIN + timedelta(seconds=int(second))).isoformat()
+
+
+@dataclass
+class Document:
+    """A document of the company; `shown` is what its listed row tells of it."""
+
+    idn: str
+    stamp: int
+    version: int = 0
+    shown: int = 0
+    appears: int = 0
+
+    @property
+    def listed(self) -> Listed:
+        row = {"idn": self.idn, "updateDate": at(self.stamp), "sum": self.shown}
+        return Listed(at(self.stamp), self.idn, digest_of(row))
+
+
+@dataclass
+class Archive:
+    """Documents, and a stream of their details whose every run may end early."""
+
+    documents: list[Document] = field(default_factory=list)
+    state: dict[str, Any] = field(default_factory=dict)
+    now: float = 1000
+    overlap: timedelta = timedelta(seconds=OVERLAP)
+    start: str = ""
+    versions: int = 0
+    have: dict[str, int] = field(default_factory=dict)
+    fetches: Counter[tuple[str, int]] = field(default_factory=Counter)
+    fresh: set[tuple[str, int]] = field(default_factory=set)
+    crowded: bool = False
+
+    def make(self, stamp: float, appears: float = 0) -> Document:
+        self.versions += 1
+        idn = str(len(self.documents) + 1)
+        made = Document(idn, int(stamp), self.versions, self.versions, int(appears))
+        self.documents.append(made)
+        return made
+
+    def change(self, document: Document, *, seen: bool = True) -> None:
+        self.versions += 1
+        document.stamp = int(self.now)
+        document.version = self.versions
+        document.shown = self.versions if seen else document.shown
+
+    def listing(self, since: datetime | None, *, exclusive: bool = False) -> list[Listed]:
+        least = since.isoformat() if since else ""
+        return [
+            each.listed
+            for each in self.documents
+            if each.appears <= self.now
+            and (at(each.stamp) > least if exclusive else at(each.stamp) >= least)
+        ]
+
+    def run(self, limit: int = 10**9, *, newest: bool = False, change: Any = None) -> bool:
+        """One run that fetches so many documents at most; whether it came to its end.
+
+        `change` is called before each document is fetched. `fresh` are those that a run fetched
+        though they had changed since the second of its list; `crowded` says whether there was
+        ever more to remember than a state has room for.
+        """
+        memory = Memory.of(self.state, self.start, self.overlap)
+        asked_at = at(self.now)
+        edge = at(self.now - self.overlap.total_seconds())
+        listing = self.listing(memory.since())
+        wanted = sorted(memory.due(listing, asked_at, self.overlap), reverse=newest)
+        by_idn = {each.idn: each for each in self.documents}
+        for number, listed in enumerate(wanted[:limit], start=1):
+            if change:
+                change()
+            document = by_idn[listed.idn]
+            self.have[listed.idn] = document.version
+            self.fetches[listed.idn, document.version] += 1
+            if at(document.stamp) >= asked_at:
+                self.fresh.add((listed.idn, document.version))
+            following = wanted[number] if number < len(wanted) else None
+            memory.took(listed, following, newest=newest)
+            self.save(memory)
+        if not wanted:
+            memory.finish()
+            self.save(memory)
+        self.crowded |= sum(each.changed >= edge for each in listing) > MOST_IN_OVERLAP
+        self.crowded |= len(self.state.get("spans", ())) > MOST_SPANS
+        return len(wanted) <= limit
+
+    def save(self, memory: Memory) -> None:
+        memory.write(self.state, "updateDate")
+        self.state = json.loads(json.dumps(self.state))
+        assert len(json.dumps(self.state)) < 1400
+
+    def missing(self, before: float = math.inf) -> set[str]:
+        """Documents whose present version was not fetched, of those that were there by then."""
+        return {
+            each.idn
+            for each in self.documents
+            if self.have.get(each.idn) != each.version
+            and each.appears <= min(before, self.now)
+            and each.stamp + 1 <= before
+        }
+
+    @property
+    def twice(self) -> set[tuple[str, int]]:
+        """What was fetched more than once, though nothing could have happened to it meanwhile."""
+        return {each for each, many in self.fetches.items() if many > 1} - self.fresh
+
+
+@pytest.mark.parametrize("newest", [False, True], ids=["oldest", "newest"])
+@pytest.mark.parametrize("limit", [1, 7, 100])
+def test_500_documents_are_fetched_once_however_often_runs_end(limit, newest):
+    archive = Archive(now=100_000)
+    for number in range(500):
+        archive.make(number * 60)
+    while not archive.run(limit, newest=newest):
+        archive.now += 60
+    assert not archive.missing()
+    assert set(archive.fetches.values()) == {1}
+
+
+@pytest.mark.parametrize("newest", [False, True], ids=["oldest", "newest"])
+def test_500_documents_of_one_second_are_fetched_once_and_in_the_end_all(newest):
+    archive = Archive(now=100_000)
+    for _ in range(500):
+        archive.make(5000)
+    for _ in range(11):
+        archive.run(50, newest=newest)
+        archive.now += 60
+    assert not archive.missing()
+    assert set(archive.fetches.values()) == {1}
+
+
+def test_documents_of_the_bookmarks_own_second_are_not_fetched_in_every_run():
+    archive = Archive(now=100_000)
+    for _ in range(100):
+        archive.make(5000)
+    archive.run()
+    for _ in range(3):
+        archive.now += 3600
+        archive.run()
+    assert sum(archive.fetches.values()) == 100
+
+
+@pytest.mark.parametrize("newest", [False, True], ids=["oldest", "newest"])
+def test_a_change_in_the_second_of_the_list_that_its_row_does_not_show_is_fetched(newest):
+    archive = Archive()
+    document = archive.make(1000)
+    archive.run(newest=newest)
+    archive.now += 0.5
+    archive.change(document, seen=False)
+    archive.now += 60
+    archive.run(newest=newest)
+    assert not archive.missing()
+
+
+def test_what_lies_in_the_overlap_is_not_fetched_again_unless_its_row_changed():
+    archive = Archive()
+    one, other = archive.make(900), archive.make(950)
+    archive.run()
+    archive.now += 10
+    archive.change(other)
+    archive.now += 10
+    archive.run()
+    assert archive.fetches == {
+        (one.idn, 1): 1,
+        (other.idn, 2): 1,
+        (other.idn, 3): 1,
+    }
+
+
+@pytest.mark.parametrize("newest", [False, True], ids=["oldest", "newest"])
+def test_a_document_that_shows_late_is_found_within_the_overlap(newest):
+    archive = Archive()
+    archive.make(990)
+    archive.make(705, appears=1001)
+    archive.run(newest=newest)
+    archive.now += 5
+    archive.run(newest=newest)
+    assert not archive.missing()
+
+
+def test_where_people_set_the_bookmark_back_documents_are_fetched_again_from_there():
+    archive = Archive(now=100_000)
+    for number in range(10):
+        archive.make(number * 1000)
+    archive.run()
+    archive.state["replication_key_value"] = at(6000).replace("+00:00", "Z")
+    archive.run()
+    assert [archive.fetches[each.idn, each.version] for each in archive.documents] == [
+        *[1] * 6,
+        *[2] * 4,
+    ]
+
+
+def test_a_bookmark_of_another_version_is_trusted_up_to_the_overlap():
+    archive = Archive(now=100_000, state={"replication_key_value": at(5000)})
+    for stamp in (4000, 4699, 4700, 5000, 5001):
+        archive.make(stamp)
+    archive.run()
+    assert [archive.have.get(each.idn) is not None for each in archive.documents] == [
+        False,
+        False,
+        True,
+        True,
+        True,
+    ]
+
+
+def test_a_start_date_leaves_out_what_is_older():
+    archive = Archive(now=100_000, start=at(5000))
+    for stamp in (4999, 5000, 5001):
+        archive.make(stamp)
+    archive.run()
+    assert set(archive.have) == {"2", "3"}
+
+
+def test_documents_without_a_date_are_fetched_when_they_are_listed_and_hold_up_nothing():
+    memory = Memory()
+    rows = [Listed("", str(n), digest_of({"n": n})) for n in range(3)]
+    dated = Listed(at(500), "9", digest_of({"n": 9}))
+    wanted = sorted(memory.due([*rows, dated], at(5000), timedelta(seconds=OVERLAP)))
+    assert wanted == [*rows, dated]
+    for number, each in enumerate(wanted, start=1):
+        memory.took(each, wanted[number] if number < 4 else None)
+    assert memory.bookmark == at(500)
+    assert memory.since() == BEGIN + timedelta(seconds=499)
+
+
+def test_a_bookmark_is_never_ahead_of_the_servers_clock():
+    archive = Archive()
+    archive.make(999_999)
+    archive.run()
+    assert archive.state["replication_key_value"] == at(1000)
+
+
+def test_without_the_servers_clock_the_youngest_row_tells_the_time():
+    memory = Memory()
+    rows = [Listed(at(stamp), str(stamp), str(stamp)) for stamp in (100, 5000)]
+    wanted = sorted(memory.due(rows, "", timedelta(seconds=OVERLAP)))
+    for each, following in zip(wanted, [*wanted[1:], None], strict=True):
+        memory.took(each, following)
+    assert memory.since() == BEGIN + timedelta(seconds=5000 - OVERLAP - 1)
+
+
+def test_streams_that_share_documents_keep_what_each_has(newest=True):
+    # One stream was there before the other: what only the other wants must not cost it anything.
+    early, late = Memory(), Memory()
+    rows = [Listed(at(stamp), str(stamp), f"{stamp:08}") for stamp in range(0, 2000, 100)]
+    overlap = timedelta(seconds=1)
+    first = sorted(early.due(rows, at(5000), overlap), reverse=True)
+    for number, each in enumerate(first[:10], start=1):
+        early.took(each, first[number], newest=True)
+    due = [memory.due(rows, at(5100), overlap) for memory in (early, late)]
+    together = sorted(due[0] | due[1], reverse=True)
+    for number, each in enumerate(together[:5], start=1):
+        for memory in (early, late):
+            memory.took(each, together[number], newest=True)
+    assert early.due(rows, at(5200), overlap) == set(first[10:])
+    assert late.due(rows, at(5200), overlap) == set(together[5:])
+
+
+# As a property
+
+steps = st.one_of(
+    st.tuples(st.just("make"), st.integers(0, 8)),
+    st.tuples(st.just("late"), st.integers(1, OVERLAP - 1)),
+    st.tuples(st.just("change"), st.integers(0, 30)),
+    st.tuples(st.just("quiet"), st.integers(0, 30)),
+    st.tuples(st.just("wait"), st.sampled_from((0.4, 1, 7, 200, 400, 5000))),
+    st.tuples(st.just("oldest"), st.integers(0, 12)),
+    st.tuples(st.just("newest"), st.integers(0, 12)),
+)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(
+    stamps=st.lists(st.integers(0, 1000) | st.sampled_from((0, 500, 1000)), max_size=30),
+    overlap=st.sampled_from((1, OVERLAP)),
+    what=st.lists(steps, max_size=25),
+    while_fetching=st.lists(st.sampled_from(("quiet", "change", "wait", "")), max_size=10),
+)
+def test_nothing_is_missed_and_nothing_fetched_twice(stamps, overlap, what, while_fetching):
+    archive = Archive(overlap=timedelta(seconds=overlap))
+    for stamp in stamps:
+        archive.make(stamp)
+    meanwhile = iter(while_fetching)
+
+    def change() -> None:
+        kind = next(meanwhile, "")
+        if kind == "wait":
+            archive.now += 0.4
+        elif kind:
+            archive.change(archive.documents[-1], seen=kind == "change")
+
+    for kind, number in what:
+        if kind == "make":
+            for _ in range(number):
+                archive.make(archive.now)
+        elif kind == "late":
+            archive.make(archive.now + 1 - min(number, overlap), appears=archive.now + 1)
+        elif kind in ("change", "quiet") and number < len(archive.documents):
+            archive.change(archive.documents[number], seen=kind == "change")
+        elif kind == "wait":
+            archive.now += number
+        elif kind in ("oldest", "newest"):
+            began = archive.now
+            if archive.run(number, newest=kind == "newest", change=change):
+                assert not archive.missing(began)
+    archive.now += 5000
+    archive.run()
+    assert not archive.missing()
+    assert archive.crowded or not archive.twice
