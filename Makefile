@@ -47,8 +47,10 @@ check: install ## lint, types, and whether the generated docs are fresh
 wheels: install ## build the wheels and install them the ways users do
 	$(BIN)/python scripts/try_wheels.py
 
-bench: install ## how well the budget is kept and used, and at what cost
+bench: install ## what it costs: the budget, the tap, the target
 	$(BIN)/python bench/budget.py
+	$(BIN)/python bench/tap.py
+	$(BIN)/python bench/target.py
 
 docs: install ## write the generated tables
 	$(BIN)/python scripts/docs.py

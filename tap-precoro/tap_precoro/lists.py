@@ -67,7 +67,7 @@ class ListStream(PrecoroStream):
         reach = listing.earliest(since) if listing else since
         due = utc_text(since) if reach != since else ""
         newest = ""
-        for rows, asked_at in self._pages(reach):
+        for rows, asked_at in self._pages(reach):  # noqa: B007 - told after the last one
             for row in rows:
                 if listing:
                     listing.note(row)

@@ -18,13 +18,10 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import tap_precoro.tap
-from hypothesis import HealthCheck, Phase, find, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from hypothesis.errors import NoSuchExample
-from precoro_api import BY_NAME, Client
+from precoro_api import Client
 from precoro_api.quota import Limits, MemoryLedger, Policy, Quota
-from precoro_api.reading import Reading
 from precoro_sandbox import Sandbox, SandboxClock
 from precoro_sandbox.shapes import shape
 from singer_sdk.singerlib.json import serialize_json
@@ -264,7 +261,8 @@ class World:
             policy=Policy(max_requests=most if ends == "max_requests" else None),
         )
         tap.client = Client(
-            **{"token": self.sandbox.account.token, "email": self.sandbox.account.email},
+            token=self.sandbox.account.token,
+            email=self.sandbox.account.email,
             base_url=self.sandbox.url,
             page_size=10,
             clock=clock,

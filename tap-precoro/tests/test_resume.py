@@ -264,7 +264,7 @@ def test_without_the_servers_clock_the_youngest_row_tells_the_time():
     assert memory.since() == BEGIN + timedelta(seconds=5000 - OVERLAP - 1)
 
 
-def test_streams_that_share_documents_keep_what_each_has(newest=True):
+def test_streams_that_share_documents_keep_what_each_has():
     # One stream was there before the other: what only the other wants must not cost it anything.
     early, late = Memory(), Memory()
     rows = [Listed(at(stamp), str(stamp), f"{stamp:08}") for stamp in range(0, 2000, 100)]

@@ -165,7 +165,10 @@ class Writer:
         return row, adopted
 
     def _begin(self, key: str, looked_at: float) -> Begun:
-        intent = Intent(self._resource.name, key, self._client.quota.server_now(), {})
+        # The server's last word on the time: what is created from here on is not dated before it.
+        said = self._client.server_now
+        began = self._client.quota.server_now() if said is None else said.timestamp()
+        intent = Intent(self._resource.name, key, began, {})
         answer = self._journal.begin(intent, looked_at=looked_at)
         if isinstance(answer, Earlier):
             answer = self._journal.resume(answer)

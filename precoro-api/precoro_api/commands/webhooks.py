@@ -99,6 +99,7 @@ def _receiver(spool: Spool, secret: str, where: dict[str, Any]) -> Receiver:
             "The endpoint needs a web server: install precoro-api[webhooks]."
         ) from None
     spool.add(())  # made now: a file that cannot be used ends the command, not the first event
+    spool.close()
     return Receiver(spool, secret, **where)
 
 
