@@ -19,8 +19,6 @@ from precoro_api.resources import BY_NAME
 from precoro_sandbox.shapes import idn_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from precoro_api.enums import WebhookAction
 
     from precoro_sandbox.store import Row
@@ -44,7 +42,7 @@ class Webhooks:
     purpose, and `dropped` because too many waited. `seed` makes chance repeat itself.
     """
 
-    def __init__(self, switches: Switches, urls: Iterable[str] = (), *, seed: int = 0) -> None:
+    def __init__(self, switches: Switches, *, seed: int = 0) -> None:
         self.counts: Counter[str] = Counter()
         self._switches = switches
         self._chance = random.Random(seed)  # noqa: S311 - it is to be foreseen
@@ -57,8 +55,6 @@ class Webhooks:
         self._sending = False
         self._stopping = False
         self._thread: threading.Thread | None = None
-        for url in urls:
-            self.add(url)
 
     def add(self, url: str) -> None:
         """Post to this address from now on. Raises ValueError beyond five, or for no address."""

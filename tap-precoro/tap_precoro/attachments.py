@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from precoro_api import BY_NAME
+from precoro_api import BY_NAME, SettingsError
 from precoro_api.fields import Field, Kind, unwrap
 from precoro_api.settings import Setting
 from typing_extensions import override
@@ -81,6 +81,12 @@ class AttachmentStream(PrecoroStream):
             if self.folder is not None:
                 file = FileRef(record["id"], record["name"], record["size"], resource.name, idn)
                 record["path"] = self.folder.fetch(file)
+                if not self.folder.noted:
+                    # Neither the file nor its failure is on record: no bookmark may pass it.
+                    raise SettingsError(
+                        f"{ATTACHMENTS_PATH.name}: nothing can be written there; the documents "
+                        "from here on are read again in the next run."
+                    )
             self.write(record)
 
     @override

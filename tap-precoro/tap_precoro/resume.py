@@ -150,7 +150,9 @@ class Memory:
         self.bookmark = max(self.bookmark, min(each.changed, self._asked_at))
         self.settled = max(self.settled, min(each.place, self._edge))
         self.spans = [span for span in self.spans if span[1] > self.settled]
-        self._forget(self.settled)
+        self.fetched = {
+            d: at for d, at in self.fetched.items() if at > self.settled or at[0] == " "
+        }
 
     def _grow(self, following: Listed) -> None:
         """Between the next document and the edge of this list, everything is fetched."""
@@ -160,11 +162,7 @@ class Memory:
         reach = min([low, *(span[0] for span in self._before if span[1] > low)])
         older = sorted(span for span in self._before if span[1] <= low)
         self.spans = [*older[-_MOST_SPANS:], (reach, self._edge)]
-        self._forget(self._edge)
-
-    def _forget(self, place: str) -> None:
-        """Digests of dated rows up to that place are needed no more."""
-        self.fetched = {d: at for d, at in self.fetched.items() if at > place or at[:1] == " "}
+        self.fetched = {d: at for d, at in self.fetched.items() if not reach < at < self._edge}
 
 
 def _date(place: str) -> str:

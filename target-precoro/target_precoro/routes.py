@@ -225,7 +225,7 @@ def check_streams(config: Mapping[str, Any]) -> None:
 
 def _object(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     given = _object_or_text(config, name)
-    if isinstance(given, str):
+    if not isinstance(given, dict):
         raise SettingsError(f"{name} must be an object, not {given!r}.")
     return cast("Mapping[str, Any]", given)
 

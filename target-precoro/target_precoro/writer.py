@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from precoro_api import (
     BadCredentials,
+    NotAllowed,
     NotFound,
     OutcomeUnknown,
     QuotaSpent,
@@ -155,11 +156,14 @@ class Writer:
             row = row or self._post(key, step, began)
             if step.external_id and not same_id(row.get(EXTERNAL_ID), step.external_id):
                 row = self._link_created(row, step)
-        except (OutcomeUnknown, BadCredentials, QuotaSpent, TryLater, UnexpectedAnswer):
-            self._journal.leave(begun)  # open: whoever comes next, this process too, looks first
+        except (Rejected, NotAllowed, NotFound):
+            if row is None:  # refused, so that nothing was made
+                self._journal.finish(begun, precoro_id=None)
+            else:
+                self._journal.leave(begun)
             raise
         except BaseException:
-            self._journal.finish(begun, precoro_id=None if row is None else str(row.get("id")))
+            self._journal.leave(begun)  # open: whoever comes next, this process too, looks first
             raise
         self._journal.finish(begun, precoro_id=str(row.get("id")))
         return row, adopted
