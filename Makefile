@@ -47,10 +47,11 @@ check: install ## lint, types, and whether the generated docs are fresh
 wheels: install ## build the wheels and install them the ways users do
 	$(BIN)/python scripts/try_wheels.py
 
-bench: install ## what it costs: the budget, the tap, the target
+bench: install ## what it costs: the budget, the tap, the target, webhooks
 	$(BIN)/python bench/budget.py
 	$(BIN)/python bench/tap.py
 	$(BIN)/python bench/target.py
+	$(BIN)/python bench/webhooks.py
 
 docs: install ## write the generated tables
 	$(BIN)/python scripts/docs.py
