@@ -178,7 +178,9 @@ def unwrap(value: object) -> object:
 
 def plain(value: Any) -> Any:
     """A nested value without envelopes: `{"data": [...]}` is the list, at any depth."""
-    inner = unwrap(value)
+    inner = value
+    while isinstance(inner, dict) and inner.keys() == {"data"}:
+        inner = inner["data"]
     if isinstance(inner, dict):
         return {key: plain(each) if type(each) in _NESTED else each for key, each in inner.items()}
     if isinstance(inner, list):
