@@ -1,6 +1,7 @@
-"""What the tap costs and withstands: `python bench/tap.py [part …]`.
+"""What the tap asks for, keeps and costs: `python bench/tap.py [part …]`.
 
-Requests are counted by the sandbox's own log; the processes that are killed or measured are real.
+Each part prints a table. Requests are counted by the sandbox's own log, time and memory by the
+kernel, of whole processes.
 """
 
 from __future__ import annotations
@@ -11,261 +12,351 @@ import io
 import json
 import math
 import os
+import random
 import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from precoro_api import RESOURCES
-from precoro_sandbox import Account, Sandbox, SandboxClock, Switches
+from precoro_api import BY_NAME
+from precoro_sandbox import Sandbox, SandboxClock
+from tap_precoro.streams import PrecoroStream
 from tap_precoro.tap import TapPrecoro
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
+
+    from precoro_sandbox.app import Served
 
 SPEED = 6000
-OFF = {f"requests_per_{window}": "off" for window in ("minute", "hour", "day")}
-NO_LIMITS = {"minute_limit": 0, "hour_limit": 0, "day_limit": 0}
-DETAILS, LINES = "purchase_orders_details", "purchase_orders_items"
+PAGE = 200
+OFF = {"minute_limit": 0, "hour_limit": 0, "day_limit": 0, "duplicate_limiter": "off"}
+UNLIMITED = {
+    f"{what}_per_{window}": "off"
+    for what, windows in (
+        ("requests", ("minute", "hour", "day")),
+        ("identical_requests", ("minute", "hour")),
+    )
+    for window in windows
+}
+ORDERS = "purchase_orders"
+FROM_ORDERS = (f"{ORDERS}_details", f"{ORDERS}_items")
 
 
-def config_of(sandbox: Sandbox, **more: Any) -> dict[str, Any]:
-    """Settings for a sandbox without limits."""
+def config_of(greeting: dict[str, str], **more: Any) -> dict[str, Any]:
+    """Settings for a sandbox."""
     return {
-        "auth_token": sandbox.account.token,
-        "email": sandbox.account.email,
-        "base_url": sandbox.url,
-        "clock_speed": int(sandbox.clock.speed),
-        **OFF,
+        "auth_token": greeting["token"],
+        "email": greeting["email"],
+        "base_url": greeting["url"],
+        "quota_path": "memory",
         **more,
     }
 
 
-def requests() -> None:
-    """A full and a second run of the demo company, 1% changed, against the fewest requests."""
+# Requests
+
+
+def requests(changed: float = 0.01) -> None:
+    """The demo company whole, and again after 1% of its rows changed: requests and the least."""
     clock = SandboxClock(SPEED)
-    with Sandbox(seed="demo", clock=clock, switches=NO_LIMITS) as sandbox:
-        first, state = _run(sandbox, None)
-        fewest = sum(_pages(sandbox, name) for name in _listed(sandbox)) + _nested(sandbox)
-        orders = list(sandbox.store.rows("purchase_orders").values())
-        fewest += len(orders)
-        print(f"full run:   {first} requests, fewest {fewest}, ratio {first / fewest:.3f}")
-        clock.advance(7200)
-        for name in ("suppliers", "items", "purchase_orders", "invoices"):
-            rows = list(sandbox.store.rows(name).values())
-            for row in rows[::100]:
-                sandbox.store.change(name, row, {"note": "changed"})
-        clock.advance(7200)
-        second, _ = _run(sandbox, state)
-        changes = {each.name for each in RESOURCES if each.modified_since}
-        fewest = sum(1 if n in changes else _pages(sandbox, n) for n in _listed(sandbox))
-        fewest += _nested(sandbox) + len(orders[::100])
-        print(f"second run: {second} requests, fewest {fewest}, ratio {second / fewest:.3f}")
+    with Sandbox(seed="demo", clock=clock, switches=OFF) as sandbox:
+        config = config_of(sandbox.greeting, clock_speed=SPEED, **UNLIMITED)
+        clock.advance(86400)
+        print("run     records  requests  least  ratio")
+        state: dict[str, Any] = {}
+        for run in ("first", "second"):
+            touched: dict[str, set[int]] = {}
+            if run == "second":
+                touched = _touch(sandbox, changed)
+                clock.advance(3600)
+            before = len(sandbox.served)
+            records, state = _read(config, state)
+            asked = len(sandbox.served) - before
+            least = sum(_least(sandbox, touched if run == "second" else None).values())
+            print(f"{run:<6}  {records:>7}  {asked:>8}  {least:>5}  {asked / least:>5.3f}")
 
 
-def _run(sandbox: Sandbox, state: dict[str, Any] | None) -> tuple[int, dict[str, Any]]:
-    tap = TapPrecoro(config=config_of(sandbox), state=state)
-    for name in (DETAILS, LINES):
-        tap.streams[name].selected = True
-    before, out = len(sandbox.served), io.StringIO()
+def _read(config: dict[str, Any], state: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    """Everything that is no guess, details and lines too; how many records, and the state."""
+    tap = TapPrecoro(config=config, state=state)
+    for stream in tap.streams.values():
+        stream.selected = stream.name != "attachments" and (
+            stream.selected_by_default or stream.name.endswith(("_details", "_items"))
+        )
+        if stream.name.startswith(("credit_notes", "categories")):
+            stream.selected = False
+    out = io.StringIO()
     with contextlib.redirect_stdout(out):
-        tap.run()
-    states = [json.loads(line) for line in out.getvalue().splitlines() if '"STATE"' in line]
-    return len(sandbox.served) - before, states[-1]["value"]
+        tap.sync_all()
+    tap.client.close()
+    assert not tap.tally.failed
+    messages = [json.loads(line) for line in out.getvalue().splitlines()]
+    states = [each["value"] for each in messages if each["type"] == "STATE"]
+    return sum(each["type"] == "RECORD" for each in messages), states[-1]
 
 
-def _listed(sandbox: Sandbox) -> list[str]:
-    tap = TapPrecoro(config=config_of(sandbox))
-    return [
-        each.name
-        for each in RESOURCES
-        if each.list and not each.parent and each.name in tap.streams
-        if tap.streams[each.name].selected_by_default
-    ]
+def _touch(sandbox: Sandbox, share: float) -> dict[str, set[int]]:
+    """Change that share of the rows of each resource; their ids."""
+    chance, touched = random.Random(1), {}  # noqa: S311 - not for secrets
+    for name, rows in sandbox.store.tables.items():
+        if not rows:
+            continue
+        chosen = chance.sample(sorted(rows), math.ceil(len(rows) * share))
+        touched[name] = set(chosen)
+        for row_id in chosen:
+            sandbox.store.change(name, rows[row_id], {})
+    return touched
 
 
-def _pages(sandbox: Sandbox, name: str) -> int:
-    return max(1, math.ceil(len(sandbox.store.rows(name)) / 200))
+def _least(sandbox: Sandbox, touched: dict[str, set[int]] | None) -> dict[str, int]:
+    """The fewest requests that can tell everything, or everything that changed, by resource."""
+    least: Counter[str] = Counter()
+    for name, resource in BY_NAME.items():
+        rows = sandbox.store.rows(name)
+        if name in ("credit_notes", "categories") or not (resource.list or resource.embedding):
+            continue
+        if resource.parent:
+            parents = sandbox.store.rows(resource.parent)
+            least[name] = len(parents)
+            continue
+        listed = [
+            row
+            for row in rows.values()
+            if touched is None or not resource.modified_since or row["id"] in touched.get(name, ())
+        ]
+        least[name] = max(1, math.ceil(len(listed) / PAGE)) if resource.paged else 1
+        if resource.lines:
+            least[name] += len({row["idn"] for row in listed})
+    return least
 
 
-def _nested(sandbox: Sandbox) -> int:
-    """A request for each custom field, and for each page of each warehouse's stock."""
-    fields = ("item_custom_fields", "document_custom_fields", "supplier_custom_fields")
-    stock = Counter(
-        row["warehouse"]["id"] for row in sandbox.store.rows("warehouse_items").values()
-    )
-    pages = (max(1, math.ceil(stock[each] / 200)) for each in sandbox.store.rows("warehouses"))
-    return sum(len(sandbox.store.rows(name)) for name in fields) + sum(pages)
+# Kills
 
 
-def kills(many: int = 500, every: int = 20) -> None:
-    """SIGKILL after every so many requests of a sync of details, until it is done."""
-    orders = [
-        {
-            "id": n,
-            "idn": str(n),
-            "updateDate": f"2025-03-{n // 60 + 1:02d}T00:{n % 60:02d}:00+00:00",
-            "items": [{"id": n, "name": "line"}],
-        }
-        for n in range(1, many + 1)
-    ]
-    clock = SandboxClock(20)
-    account = Account.open(clock, Switches.set(NO_LIMITS), {"purchase_orders": orders})
+class Killing:
+    """Kills the process of a run after every so many requests, before the answer leaves."""
+
+    def __init__(self, every: int) -> None:
+        self._every = every
+        self._left = every
+        self.process: subprocess.Popen[bytes] | None = None
+        self.kills = 0
+
+    def __call__(self, _: Served) -> None:
+        """Count a request."""
+        self._left -= 1
+        if self._left == 0 and self.process is not None:
+            self._left = self._every
+            self.kills += 1
+            self.process.send_signal(signal.SIGKILL)
+
+
+def kills(documents: int = 500, every: int = 23) -> None:
+    """SIGKILL in the midst of 500 details, again and again, the last STATE fed back each time."""
+    print("order   kills  runs  details asked twice  sent twice  missed  largest STATE (bytes)")
+    for order in ("oldest", "newest"):
+        _kill(documents, every, order)
+
+
+def _kill(documents: int, every: int, order: str) -> None:
+    clock = SandboxClock(60)
     with (
         tempfile.TemporaryDirectory() as folder,
-        Sandbox(clock=clock, accounts=[account], switches=NO_LIMITS) as sandbox,
+        Sandbox(clock=clock, switches=OFF) as sandbox,
     ):
-        sandbox.app.latency = 0.04  # of the sandbox's seconds: 2 ms
-        state, kills_, fetched, largest = "", 0, Counter[str](), 0
-        seen: set[int] = set()
-        again = 0
-        while True:
-            since, out_before = len(sandbox.served), {f"/purchaseorders/{each}" for each in seen}
-            process = _start(sandbox, Path(folder), state)
-            while process.poll() is None and len(sandbox.served) - since < every:
-                time.sleep(0.001)
-            done = process.poll() is not None
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            for line in (Path(folder) / "out").read_text().splitlines():
-                with contextlib.suppress(ValueError):
-                    message = json.loads(line)
-                    if message["type"] == "STATE":
-                        state, largest = line, max(largest, len(line))
-                    elif message["type"] == "RECORD" and message["stream"] == DETAILS:
-                        seen.add(message["record"]["id"])
-            again += sum(each.path in out_before for each in sandbox.served[since:])
-            if done:
-                break
-            kills_ += 1
-        for each in sandbox.served:
-            fetched[each.path] += each.path != "/purchaseorders"
-    in_flight = sum(times - 1 for times in fetched.values() if times > 1) - again
-    print(f"{many} documents, {kills_} kills: missed {many - len(seen)}; fetched again although")
-    print(f"  its record was out: {again}; killed in flight, and so fetched again: {in_flight};")
-    print(f"  largest STATE {largest} bytes")
-
-
-def _start(sandbox: Sandbox, folder: Path, state: str) -> subprocess.Popen[bytes]:
-    catalog = json.loads(TapPrecoro(config=config_of(sandbox)).catalog_json_text)
-    for stream in catalog["streams"]:
-        for entry in stream["metadata"]:
-            if not entry["breadcrumb"]:
-                entry["metadata"]["selected"] = stream["tap_stream_id"] in (DETAILS, LINES)
-    (folder / "catalog.json").write_text(json.dumps(catalog))
-    settings = config_of(sandbox, quota_path="memory", overlap_seconds=300)
-    (folder / "config.json").write_text(json.dumps(settings))
-    command = [sys.executable, "-m", "tap_precoro", "--config", str(folder / "config.json")]
-    command += ["--catalog", str(folder / "catalog.json")]
-    if state:
-        (folder / "state.json").write_text(json.dumps(json.loads(state)["value"]))
-        command += ["--state", str(folder / "state.json")]
-    with (folder / "out").open("wb") as out:
-        return subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL)
-
-
-_SERVE = """
-import json, sys, time
-from precoro_sandbox import Sandbox, SandboxClock
-off = {"minute_limit": 0, "hour_limit": 0, "day_limit": 0, "duplicate_limiter": "off"}
-with Sandbox(seed="empty", counts={"suppliers": int(sys.argv[1])}, clock=SandboxClock(6000),
-             switches=off) as sandbox:
-    print(json.dumps(sandbox.greeting), flush=True)
-    time.sleep(3600)
-"""
-_BARE = """
-import json, sys
-from singer_sdk import Stream, Tap
-from singer_sdk.helpers.conform import TypeConformanceLevel
-schema, rows = json.load(open(sys.argv[1]))
-class Rows(Stream):
-    name, primary_keys = "suppliers", ("id",)
-    TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
-    def get_records(self, context):
-        for n in range(int(sys.argv[2])):
-            yield {**rows[n % len(rows)], "id": n}
-class Bare(Tap):
-    name, config_jsonschema = "bare", {"properties": {}}
-    def discover_streams(self):
-        return [Rows(self, schema=schema)]
-Bare(config={}).sync_all()
-"""
-
-
-def speed(many: int = 100_000) -> None:
-    """Suppliers a CPU second, against a bare SDK stream that emits the same rows from memory."""
-    with tempfile.TemporaryDirectory() as name:
-        folder, peaks = Path(name), {}
-        for count in (1000, many):
-            server = subprocess.Popen(
-                [sys.executable, "-c", _SERVE, str(count)], stdout=subprocess.PIPE, text=True
+        for number in range(documents):
+            items = [{"id": number * 10 + line, "quantity": 1} for line in range(2)]
+            sandbox.store.add(ORDERS, {"items": items})
+            clock.advance(0 if number % 10 else 60)  # ten of each date
+        clock.advance(3600)
+        config = config_of(sandbox.greeting, detail_order=order, clock_speed=60, **UNLIMITED)
+        place = Path(folder)
+        (place / "config").write_text(json.dumps(config))
+        (place / "catalog").write_text(json.dumps(_catalog((ORDERS, *FROM_ORDERS), config)))
+        (place / "state").write_text("{}")
+        sandbox.app.after = killing = Killing(every)
+        sent: Counter[int] = Counter()
+        largest, code, runs = 0, -1, 0
+        while code:
+            runs += 1
+            lines, code = _run(place, killing)
+            largest = max([largest, *(len(each) for each in lines if _type(each) == "STATE")])
+            sent.update(
+                json.loads(line)["record"]["id"]
+                for line in lines
+                if _type(line) == "RECORD" and json.loads(line)["stream"] == FROM_ORDERS[0]
             )
-            assert server.stdout is not None
-            greeting = json.loads(server.stdout.readline())
-            try:
-                ours, peaks[count] = _measured(_sync_command(greeting, folder))
-                sample = _sample(folder)
-                bare, _ = _measured([sys.executable, "-c", _BARE, sample, str(count)])
-            finally:
-                server.kill()
-            print(
-                f"{count:>7} suppliers: tap {count / ours:>6.0f}/CPU s, bare {count / bare:>6.0f}; "
-                f"ratio {bare / ours:.2f}; peak {peaks[count]:.0f} MB"
-            )
-        print(f"peak memory, {many:,} against 1,000: {peaks[many] / peaks[1000]:.2f}")
+        asked = Counter(each.path for each in sandbox.served if each.path.count("/") > 1)
+        missed = set(sandbox.store.rows(ORDERS)) - set(sent)
+    twice = [sum(many > 1 for many in count.values()) for count in (asked, sent)]
+    print(
+        f"{order}  {killing.kills:>5}  {runs:>4}  {twice[0]:>19}  {twice[1]:>10}  "
+        f"{len(missed):>6}  {largest:>21}"
+    )
 
 
-def _sync_command(greeting: dict[str, str], folder: Path) -> list[str]:
-    settings = {"auth_token": greeting["token"], "email": greeting["email"], **OFF}
-    settings |= {"base_url": greeting["url"], "clock_speed": SPEED}  # type: ignore[dict-item]
-    (folder / "config.json").write_text(json.dumps(settings))
-    catalog = json.loads(TapPrecoro(config=settings).catalog_json_text)
-    for stream in catalog["streams"]:
-        for entry in stream["metadata"]:
-            if not entry["breadcrumb"]:
-                entry["metadata"]["selected"] = stream["tap_stream_id"] == "suppliers"
-    (folder / "catalog.json").write_text(json.dumps(catalog))
-    command = [sys.executable, "-m", "tap_precoro", "--config", str(folder / "config.json")]
-    return [*command, "--catalog", str(folder / "catalog.json")]
+def _run(place: Path, killing: Killing) -> tuple[list[bytes], int]:
+    """The whole lines that one process wrote, its last STATE kept, and its exit code."""
+    names = [part for name in ("config", "catalog", "state") for part in (f"--{name}", name)]
+    with (place / "out").open("wb") as out, (place / "log").open("wb") as log:
+        killing.process = subprocess.Popen(
+            [sys.executable, "-m", "tap_precoro", *names], cwd=place, stdout=out, stderr=log
+        )
+        code = killing.process.wait()
+    *lines, _ = (place / "out").read_bytes().split(b"\n")
+    states = [line for line in lines if _type(line) == "STATE"]
+    if states:
+        (place / "state").write_text(json.dumps(json.loads(states[-1])["value"]))
+    return lines, code
 
 
-def _sample(folder: Path) -> str:
-    """The schema and some rows, as the tap writes them."""
-    path = folder / "sample.json"
-    if not path.exists():
-        command = [sys.executable, "-m", "tap_precoro", "--config", str(folder / "config.json")]
-        command += ["--catalog", str(folder / "catalog.json")]
-        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        messages = [json.loads(line) for line in told.splitlines()[:1001]]
-        rows = [each["record"] for each in messages if each["type"] == "RECORD"]
-        schema = next(each["schema"] for each in messages if each["type"] == "SCHEMA")
-        path.write_text(json.dumps([schema, rows]))
-    return str(path)
+def _type(line: bytes) -> str:
+    return str(json.loads(line)["type"])
 
 
-def _measured(command: list[str]) -> tuple[float, float]:
-    """CPU seconds and peak memory (MB) of a process."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = status
-    assert status == 0, command
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+def _catalog(names: Iterable[str], config: dict[str, Any]) -> dict[str, Any]:
+    """A catalogue in which these streams alone are selected."""
+    catalog: dict[str, Any] = TapPrecoro(config=config).catalog_dict
+    for entry in catalog["streams"]:
+        for each in entry["metadata"]:
+            if not each["breadcrumb"]:
+                each["metadata"]["selected"] = entry["tap_stream_id"] in names
+    return catalog
 
 
-PARTS: dict[str, Callable[[], None]] = {"requests": requests, "kills": kills, "speed": speed}
+# Time and memory
+
+
+class Used(NamedTuple):
+    """What a process used: CPU seconds, and the most memory in MiB."""
+
+    cpu: float
+    memory: float
+
+
+def throughput(rows: int = 100_000, few: int = 1_000) -> None:
+    """100,000 suppliers: records a CPU second, beside a bare SDK stream; the memory it takes."""
+    print("what runs                     records  CPU (s)  records a CPU s  peak (MiB)")
+    used: dict[tuple[str, int], Used] = {}
+    for many in (few, rows):
+        with _sandbox_apart(many) as greeting, tempfile.TemporaryDirectory() as folder:
+            place = Path(folder)
+            config = config_of(greeting, **UNLIMITED)
+            (place / "config").write_text(json.dumps(config))
+            (place / "catalog").write_text(json.dumps(_catalog(["suppliers"], config)))
+            tap = ["-m", "tap_precoro", "--config", "config", "--catalog", "catalog"]
+            bare = [str(Path(__file__).resolve()), "--bare", str(many), greeting["url"]]
+            for what, line in (
+                ("tap-precoro", tap),
+                ("bare stream", bare),
+                ("bare, conformance NONE", [*bare, "NONE"]),
+            ):
+                # What else runs on the machine only adds to it.
+                runs = [_measured([sys.executable, *line], place) for _ in range(2)]
+                spent = used[what, many] = min(runs)
+                cpu, memory, rate = spent.cpu, spent.memory, many / spent.cpu
+                print(f"{what:<27} {many:>9}  {cpu:>7.2f}  {rate:>15.0f}  {memory:>9.1f}")
+    ours = [used["tap-precoro", many].cpu for many in (few, rows)]
+    for what in ("bare stream", "bare, conformance NONE"):
+        theirs = [used[what, many].cpu for many in (few, rows)]
+        whole, each = theirs[1] / ours[1], (theirs[1] - theirs[0]) / (ours[1] - ours[0])
+        print(f"  tap against {what}: {whole:.2f}; {each:.2f} without their starts")
+    grown = used["tap-precoro", rows].memory / used["tap-precoro", few].memory
+    print(f"  peak memory with {rows:,} against {few:,} suppliers: {grown:.2f}")
+
+
+@contextlib.contextmanager
+def _sandbox_apart(suppliers: int) -> Iterator[dict[str, str]]:
+    """A sandbox in a process of its own."""
+    switches = [part for name in OFF for part in ("--set", f"{name}=off")]
+    line = ["-m", "precoro_sandbox", "--port", "0", "--seed", "empty", *switches]
+    process = subprocess.Popen(
+        [sys.executable, *line, "--count", f"suppliers={suppliers}"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())
+    finally:
+        process.terminate()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def _measured(line: list[str], place: Path) -> Used:
+    """Run a command whose output goes nowhere; what it used."""
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - no path of files
+        process = subprocess.Popen(line, cwd=place, stdout=nowhere, stderr=nowhere)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, (line, process.returncode)
+    return Used(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def _emit_bare(many: int, url: str, conformance: str) -> None:
+    """A stream of the SDK alone, which emits a page of the tap's own records over and over."""
+    from singer_sdk import Stream, Tap  # noqa: PLC0415 - for this process only
+    from singer_sdk.helpers.conform import TypeConformanceLevel  # noqa: PLC0415 - likewise
+
+    greeting = {"url": url, "token": "sandbox-token", "email": "integration@example.com"}
+    source = TapPrecoro(config=config_of(greeting, **UNLIMITED))
+    suppliers = source.streams["suppliers"]
+    assert isinstance(suppliers, PrecoroStream)
+    page = next(iter(source.client.pages(suppliers.resource)))
+    records = [suppliers.read(row) for row in page.rows]
+    schema = suppliers.schema
+    source.client.close()
+
+    class Bare(Stream):
+        name = "suppliers"
+        primary_keys = ("id",)
+        TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel[conformance]
+
+        def __init__(self, tap: Tap) -> None:
+            super().__init__(tap, schema=schema)
+
+        def get_records(self, context: object) -> Iterator[dict[str, Any]]:
+            """The page, again and again."""
+            del context
+            for _ in range(many // len(records)):
+                yield from (dict(record) for record in records)
+
+    class BareTap(Tap):
+        name = "tap-bare"
+
+        def discover_streams(self) -> list[Stream]:
+            """The one."""
+            return [Bare(self)]
+
+    BareTap(config={}).sync_all()
+
+
+PARTS: dict[str, Callable[[], None]] = {
+    "requests": requests,
+    "kills": kills,
+    "throughput": throughput,
+}
 
 
 def main() -> None:
     """Run the parts that were named, or all."""
+    if sys.argv[1:2] == ["--bare"]:
+        many, url, *level = sys.argv[2:]
+        _emit_bare(int(many), url, *(level or ["RECURSIVE"]))
+        return
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", help=", ".join(PARTS))
-    for part in parser.parse_args().parts or PARTS:
+    chosen = parser.parse_args().parts or list(PARTS)
+    for part in chosen:
         print(f"\n{part}: {(PARTS[part].__doc__ or '').strip()}")
         PARTS[part]()
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import platform
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from requests import Request, RequestException
 
 from precoro_api.client import Client
 from precoro_api.clock import Clock, FastClock, SystemClock
+from precoro_api.download import is_loopback
 from precoro_api.errors import SettingsError
 from precoro_api.paging import MAX_PAGE, PAGE_SIZES
 from precoro_api.profile import profile_of
@@ -195,16 +195,7 @@ def _base_url(settings: Mapping[str, Any]) -> tuple[str, bool]:
         raise wrong from None
     if parts.scheme not in ("http", "https") or not parts.hostname or set("?#") & set(address):
         raise wrong
-    local = _is_loopback(parts.hostname)
+    local = is_loopback(parts.hostname)
     if parts.scheme == "http" and not local:
         raise SettingsError("base_url must begin with https: the API key travels with requests.")
     return address, local
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

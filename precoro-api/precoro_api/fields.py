@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from decimal import Decimal, InvalidOperation
 from enum import Enum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 __all__ = [
     "Field",
@@ -54,6 +55,7 @@ class Kind(str, Enum):
 
 _LONGEST_INTEGER = 4000
 """Digits; `1e999999999` would fill the memory, and Python prints no more than 4300."""
+_ORDINARY = 10**18
 
 _SCHEMAS: dict[Kind, dict[str, Any]] = {
     Kind.ID: {"type": ["integer"]},
@@ -88,16 +90,23 @@ class Field:
 
         Raises Misfit where the value is of another nature altogether.
         """
-        if value is None:
-            return None
-        return _READERS[self.kind](value)
+        return None if value is None else self._reader(value)
+
+    @cached_property
+    def _reader(self) -> Callable[[object], Any]:
+        return _READERS[self.kind]
 
 
 def _empty(value: object) -> bool:
     return value in ("", [], {})
 
 
+# Each reader begins with what comes most, as it needs no reading.
+
+
 def _read_integer(value: object) -> int | None:
+    if type(value) is int and -_ORDINARY < value < _ORDINARY:
+        return value
     read = _read_number(value)
     if read is None:
         return None
@@ -109,6 +118,8 @@ def _read_integer(value: object) -> int | None:
 
 
 def _read_number(value: object) -> Decimal | None:
+    if type(value) is Decimal and value.is_finite():
+        return value
     if _empty(value):
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal, str)):
@@ -157,6 +168,8 @@ def read_moment(value: object) -> str | None:
         return None
     if not isinstance(value, str):
         raise Misfit(f"{type(value).__name__} is not a moment")
+    if value.endswith("+00:00") and _is_ready(value):
+        return value
     try:
         read = datetime.fromisoformat(value.strip().replace("Z", "+00:00").replace("z", "+00:00"))
     except ValueError:
@@ -169,9 +182,17 @@ def read_moment(value: object) -> str | None:
         raise Misfit(f"{value!r} lies outside the calendar") from None
 
 
+def _is_ready(value: str) -> bool:
+    """Whether a moment is written as `read_moment` writes it."""
+    try:
+        return datetime.fromisoformat(value).isoformat() == value
+    except ValueError:
+        return False
+
+
 def unwrap(value: object) -> object:
     """The inside of `{"data": …}`, the API's envelope of nested values; others as they are."""
-    if isinstance(value, dict) and value.keys() == {"data"}:
+    if isinstance(value, dict) and len(value) == 1 and "data" in value:
         return value["data"]
     return value
 
@@ -192,6 +213,8 @@ _NESTED = (dict, list)
 
 
 def _read_object(value: object) -> dict[str, Any] | None:
+    if value == []:
+        return None
     value = plain(value)
     if value is None or _empty(value):
         return None
@@ -201,6 +224,8 @@ def _read_object(value: object) -> dict[str, Any] | None:
 
 
 def _read_array(value: object) -> list[Any] | None:
+    if value == []:
+        return []
     value = plain(value)
     if value is None or value == "":
         return None
@@ -237,6 +262,9 @@ def read_row(
         known = fields.get(key)
         if known is None:
             extra[key] = value
+            continue
+        if value is None:
+            record[key] = None
             continue
         try:
             record[key] = known.read(value)

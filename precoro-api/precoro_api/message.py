@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -63,7 +64,7 @@ class Exchange:
     def json(self) -> Any:
         """The body read as JSON; None where it is none, and for `null`."""
         try:
-            return json.loads(self.body, parse_float=Decimal)
+            return json.loads(_text(self.body), parse_float=Decimal)
         except (ValueError, RecursionError):
             return None
 
@@ -76,3 +77,13 @@ class Exchange:
     def content_type(self) -> str:
         """What the body says that it is, in lower case."""
         return self.headers.get("content-type", "").lower()
+
+
+_PIECE = 16384
+
+
+def _text(body: bytes) -> str:
+    """A body as text, read piece by piece: in one go, a large page takes several times its size."""
+    encoding = json.detect_encoding(body)
+    pieces = (body[at : at + _PIECE] for at in range(0, len(body), _PIECE))
+    return "".join(codecs.iterdecode(pieces, encoding))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 SUPPLIERS, TERMS, PAYMENTS = (BY_NAME[name] for name in ("suppliers", "payment_terms", "payments"))
+LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 SIZE = 10
 START = 1_800_000_000.0  # 2027-01-15 08:00:00 UTC
 UNLIMITED = Limits(None, None, None, None, None)
@@ -384,7 +386,7 @@ deeds = st.builds(
 )
 
 
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=40000 if LONG else 1000, deadline=None)
 @given(
     order=st.sampled_from(ORDERS),
     totals=st.booleans(),

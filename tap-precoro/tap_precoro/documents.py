@@ -45,8 +45,8 @@ DETAIL_ORDER = Setting(
     default="oldest",
     options=("oldest", "newest"),
 )
-_DIGESTS_IN_ALL = 120
-"""Remembered rows in one STATE message, whatever streams are selected: about 1 KB."""
+_DIGESTS_IN_ALL = 100
+"""Remembered rows in one STATE message, whatever streams are selected: less than 1 KB."""
 
 
 class DocumentStream(PrecoroStream):

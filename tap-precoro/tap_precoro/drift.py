@@ -44,11 +44,13 @@ class Keys:
         self._strict = strict
         self._seen: set[str] = set()
         self._before: frozenset[str] | None = None
+        self._accepted: frozenset[str] = frozenset()
 
     def look(self, quota: Quota, rows: Iterable[Mapping[str, Any]]) -> None:
         """Note the keys of some rows. Raises SchemaDrifted where the settings are strict."""
         if self._before is None:
-            self._before = frozenset(quota.recall(f"keys:{self.stream}") or ()) & self._known
+            before = frozenset(quota.recall(f"keys:{self.stream}") or ())
+            self._before, self._accepted = before & self._known, before - self._known
         here: set[str] = set()
         for row in rows:
             if not row.keys() <= here:
@@ -59,8 +61,9 @@ class Keys:
         self._seen |= here
         if not self._strict or not here:
             return
-        if self.unknown:
-            raise self._drifted(f"Precoro sends {told(self.unknown)}, which no column knows")
+        strange = {key: kind for key, kind in self.unknown.items() if key not in self._accepted}
+        if strange:
+            raise self._drifted(f"Precoro sends {told(strange)}, which no column knows")
         if first and self.vanished:
             raise self._drifted(f"Precoro no longer sends {', '.join(self.vanished)}")
 
@@ -75,9 +78,9 @@ class Keys:
         return sorted((self._before or frozenset()) - self._seen)
 
     def keep(self, quota: Quota) -> None:
-        """Let the next run know which keys came; what vanished is reported once."""
+        """Let the next run know which keys came: it accepts them, and what vanished is past."""
         if self._seen:
-            seen = sorted(self._seen & self._known)
+            seen = sorted(self._seen | self._accepted)
             quota.remember(f"keys:{self.stream}", seen, _REMEMBERED)
 
 

@@ -65,13 +65,15 @@ class Listing:
     @property
     def documents(self) -> Iterable[Listed]:
         """Each document once: the children of a split invoice share their parent's idn."""
-        together: dict[str, Listed] = {}
+        together: dict[str, list[Listed]] = {}
         for listed in self._rows.values():
-            other = together.get(listed.idn)
-            together[listed.idn] = listed if other is None else _joined(other, listed)
-        return together.values()
+            together.setdefault(listed.idn, []).append(listed)
+        return [_joined(rows) for rows in together.values()]
 
 
-def _joined(one: Listed, other: Listed) -> Listed:
-    digest = digest_of({"rows": sorted((one.digest, other.digest))})
-    return Listed(max(one.changed, other.changed), one.idn, digest)
+def _joined(rows: list[Listed]) -> Listed:
+    """The rows of one document as one, whatever their order."""
+    if len(rows) == 1:
+        return rows[0]
+    digest = digest_of({"rows": sorted(each.digest for each in rows)})
+    return Listed(max(each.changed for each in rows), rows[0].idn, digest)

@@ -95,7 +95,7 @@ class ListStream(PrecoroStream):
             self.precoro.check_filter(self.resource, page.rows)
             yield page.rows, reading.asked_at
         if self._days is not None and reading.asked_at is not None:
-            self.stream_state["read_whole"] = True
+            self.stream_state["read_whole"] = utc_text(reading.asked_at)
             self.state_manager.is_flushed = False
 
     # Payments, which have no date of change
@@ -106,13 +106,18 @@ class ListStream(PrecoroStream):
         return days if self.resource.window else None
 
     def _window(self) -> dict[str, str]:
-        """The filter for the last days, once everything before them was read."""
-        if self.resource.window is None or self._days is None:
-            return {}
-        if not self.stream_state.get("read_whole"):
+        """The filter for the last days, once everything before them was read.
+
+        It goes back to the day before the last run, too, where that is longer ago.
+        """
+        read = self.stream_state.get("read_whole")
+        if self.resource.window is None or self._days is None or not read:
             return {}
         now = datetime.fromtimestamp(self.client.quota.server_now(), timezone.utc)
-        return {self.resource.window.name: filter_day(now - timedelta(days=self._days))}
+        begin = now - timedelta(days=self._days)
+        if isinstance(read, str):
+            begin = min(begin, datetime.fromisoformat(read) - timedelta(days=1))
+        return {self.resource.window.name: filter_day(begin)}
 
 
 def _holder(resource: Resource) -> str | None:

@@ -28,7 +28,7 @@ __all__ = ["Listed", "Memory", "digest_of"]
 
 _DIGEST = 8
 _MOST_DIGESTS = 40
-_MOST_SPANS = 6
+_MOST_SPANS = 3
 
 
 class Listed(NamedTuple):
@@ -157,7 +157,7 @@ class Memory:
     def _grow(self, following: Listed) -> None:
         """Between the next document and the edge of this list, everything is fetched."""
         low = following.place
-        if low >= self._edge or not following.changed:
+        if low >= self._edge:
             return  # within the overlap, where digests tell
         reach = min([low, *(span[0] for span in self._before if span[1] > low)])
         older = sorted(span for span in self._before if span[1] <= low)

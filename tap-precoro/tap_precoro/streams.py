@@ -179,6 +179,17 @@ class PrecoroStream(Stream):
     def read(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """A row of the API as a record of this stream, with every column."""
         record, extra = read_row(self.columns, row)
+        if extra:
+            self._note_misfits(extra)
+        if self.marked:
+            record |= marks_of(row)
+        if self.holder is not None:
+            read = self.precoro.catalogue.columns(self.holder, row)
+            record |= read.columns
+            extra |= read.unknown
+        return {**self._blank, **record, EXTRA: plain(extra) or None if extra else None}
+
+    def _note_misfits(self, extra: Mapping[str, Any]) -> None:
         for key in extra.keys() & self.columns.keys():
             if key not in self.keys.misfits:
                 self.keys.misfits[key] = type(extra[key]).__name__
@@ -189,13 +200,6 @@ class PrecoroStream(Stream):
                     self.columns[key].kind.value,
                     EXTRA,
                 )
-        if self.marked:
-            record |= marks_of(row)
-        if self.holder is not None:
-            read = self.precoro.catalogue.columns(self.holder, row)
-            record |= read.columns
-            extra |= read.unknown
-        return {**self._blank, **record, EXTRA: plain(extra) or None}
 
     # Bookmarks: they move when a list was read whole, not record by record
 

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import signal
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from precoro_api import BY_NAME
+from tap_precoro.listing import Listing
 from tap_precoro.resume import Listed, Memory, digest_of
+from tap_precoro.tap import TapPrecoro
 
+LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
+PROFILE = settings(max_examples=15000 if LONG else 500)
+ORDERS = "purchase_orders"
 BEGIN = datetime(2027, 1, 15, 8, tzinfo=timezone.utc)
 OVERLAP = 300
-MOST_IN_OVERLAP, MOST_SPANS = 40, 6
+LARGEST_ENTRY = 1024
+MOST_IN_OVERLAP, MOST_SPANS = 40, 3
 
 
 def at(second: float) -> str:
@@ -110,7 +121,7 @@ class Archive:
     def save(self, memory: Memory) -> None:
         memory.write(self.state, "updateDate")
         self.state = json.loads(json.dumps(self.state))
-        assert len(json.dumps(self.state)) < 1400
+        assert len(json.dumps(self.state)) < LARGEST_ENTRY
 
     def missing(self, before: float = math.inf) -> set[str]:
         """Documents whose present version was not fetched, of those that were there by then."""
@@ -134,10 +145,13 @@ def test_500_documents_are_fetched_once_however_often_runs_end(limit, newest):
     archive = Archive(now=100_000)
     for number in range(500):
         archive.make(number * 60)
-    while not archive.run(limit, newest=newest):
+    for _ in range(500 // limit):
+        archive.run(limit, newest=newest)
         archive.now += 60
+    archive.run(newest=newest)
     assert not archive.missing()
     assert set(archive.fetches.values()) == {1}
+    assert set(archive.state) == {"replication_key", "replication_key_value", "settled"}
 
 
 @pytest.mark.parametrize("newest", [False, True], ids=["oldest", "newest"])
@@ -266,19 +280,64 @@ def test_without_the_servers_clock_the_youngest_row_tells_the_time():
 
 def test_streams_that_share_documents_keep_what_each_has():
     # One stream was there before the other: what only the other wants must not cost it anything.
-    early, late = Memory(), Memory()
-    rows = [Listed(at(stamp), str(stamp), f"{stamp:08}") for stamp in range(0, 2000, 100)]
     overlap = timedelta(seconds=1)
-    first = sorted(early.due(rows, at(5000), overlap), reverse=True)
-    for number, each in enumerate(first[:10], start=1):
-        early.took(each, first[number], newest=True)
-    due = [memory.due(rows, at(5100), overlap) for memory in (early, late)]
-    together = sorted(due[0] | due[1], reverse=True)
-    for number, each in enumerate(together[:5], start=1):
-        for memory in (early, late):
-            memory.took(each, together[number], newest=True)
-    assert early.due(rows, at(5200), overlap) == set(first[10:])
-    assert late.due(rows, at(5200), overlap) == set(together[5:])
+    rows = [Listed(at(stamp), str(stamp), f"{stamp:08}") for stamp in range(0, 2000, 100)]
+
+    def take(memories: list[Memory], many: int, *, newest: bool) -> None:
+        due = [memory.due(rows, at(5000), overlap) for memory in memories]
+        wanted = sorted(set().union(*due), reverse=newest)
+        for number, each in enumerate(wanted[:many], start=1):
+            for memory in memories:
+                memory.took(each, wanted[number], newest=newest)
+
+    early, late = Memory(), Memory()
+    take([early], 10, newest=True)
+    assert early.due(rows, at(5000), overlap) == set(rows[:10])
+    take([early, late], 5, newest=True)
+    assert early.due(rows, at(5000), overlap) == set(rows[:10])
+    assert late.due(rows, at(5000), overlap) == set(rows[:15])
+    take([early, late], 12, newest=False)
+    assert early.due(rows, at(5000), overlap) == set()
+    assert late.due(rows, at(5000), overlap) == set(rows[12:15])
+
+
+def test_what_two_streams_remember_at_most_fits_into_two_kilobytes():
+    archive = Archive(now=10**6)
+    for number in range(400):
+        archive.make(number * 100)
+    memory, largest = Memory(), 0
+    for run in range(6):  # each ends in its midst, and new documents come before the next
+        archive.now = 50_000 * (run + 1)
+        for number in range(50):
+            archive.make(archive.now - 3000 * number // 50)
+        entry: dict[str, Any] = {}
+        memory.write(entry, "documentUpdateDate", most=50)
+        memory = Memory.of(entry, "", archive.overlap)
+        listing = archive.listing(memory.since())
+        wanted = sorted(memory.due(listing, at(archive.now), archive.overlap), reverse=True)
+        for number, each in enumerate(wanted[:45], start=1):
+            memory.took(each, wanted[number], newest=True)
+            memory.write(entry, "documentUpdateDate", most=50)
+            names = ("purchase_requisitions", "purchase_requisitions_details", "…_items")
+            state = {"type": "STATE", "value": {"bookmarks": dict.fromkeys(names, entry)}}
+            largest = max(largest, len(json.dumps(state)))
+    assert len(memory.spans) == MOST_SPANS + 1
+    assert 600 < largest < 2048
+
+
+def test_rows_that_share_an_idn_are_one_document_in_whatever_order_they_are_listed():
+    rows = [{"id": n, "idn": "7", "updateDate": at(n)} for n in range(4)]
+    documents = []
+    for order in (rows, rows[::-1], rows[2:] + rows[:2]):
+        listing = Listing(BY_NAME["invoices"])
+        for row in order:
+            listing.note(row)
+        documents += listing.documents
+    assert len(documents) == 3
+    assert len(set(documents)) == 1
+    assert documents[0][:2] == (at(3), "7")
+    listing.note({**rows[0], "sum": 1})
+    assert {*listing.documents}.isdisjoint(documents)
 
 
 # As a property
@@ -294,7 +353,13 @@ steps = st.one_of(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(PROFILE, deadline=None)
+@example(
+    stamps=[700],
+    overlap=OVERLAP,
+    what=[("make", 2), ("oldest", 1), ("wait", 400), ("newest", 1)],
+    while_fetching=[],
+)
 @given(
     stamps=st.lists(st.integers(0, 1000) | st.sampled_from((0, 500, 1000)), max_size=30),
     overlap=st.sampled_from((1, OVERLAP)),
@@ -332,3 +397,63 @@ def test_nothing_is_missed_and_nothing_fetched_twice(stamps, overlap, what, whil
     archive.run()
     assert not archive.missing()
     assert archive.crowded or not archive.twice
+
+
+# As a process
+
+
+@pytest.mark.parametrize("order", ["oldest", "newest"])
+def test_a_process_that_is_killed_again_and_again_sends_every_detail_once(serve, tmp_path, order):
+    sandbox = serve(speed=60, switches={"minute_limit": 0, "duplicate_limiter": "off"})
+    for number in range(120):
+        sandbox.store.add(ORDERS, {"items": [{"id": number, "quantity": 1}]})
+        sandbox.clock.advance(0 if number % 5 else 60)  # five of each date
+    sandbox.clock.advance(3600)
+    streams = (f"{ORDERS}_details", f"{ORDERS}_items")
+    config = {
+        "auth_token": sandbox.account.token,
+        "email": sandbox.account.email,
+        "base_url": sandbox.url,
+        "clock_speed": 60,
+        "requests_per_minute": "off",
+        "detail_order": order,
+    }
+    catalog = TapPrecoro(config=config).catalog_dict
+    for entry in catalog["streams"]:
+        for each in entry["metadata"]:
+            if not each["breadcrumb"]:
+                each["metadata"]["selected"] = entry["tap_stream_id"] in streams
+    given = {"config": config, "catalog": catalog, "state": {}}
+    processes: list[subprocess.Popen[bytes]] = []
+    counted = iter(range(1, 10**6))
+
+    def kill(_: object) -> None:
+        if next(counted) % 25 == 0:
+            processes[-1].kill()
+
+    sandbox.app.after = kill
+    sent: Counter[tuple[str, int]] = Counter()
+    killed = True
+    while killed:
+        for name, value in given.items():
+            (tmp_path / name).write_text(json.dumps(value))
+        options = [part for name in given for part in (f"--{name}", name)]
+        with (tmp_path / "out").open("wb") as out, (tmp_path / "log").open("wb") as log:
+            line = [sys.executable, "-m", "tap_precoro", *options]
+            processes.append(subprocess.Popen(line, cwd=tmp_path, stdout=out, stderr=log))
+            killed = processes[-1].wait(timeout=60) == -signal.SIGKILL
+        for text in (tmp_path / "out").read_text().splitlines():
+            message = json.loads(text)
+            if message["type"] == "STATE":
+                given["state"] = message["value"]
+                assert len(text) < 2048
+            elif message["type"] == "RECORD":
+                record = message["record"]
+                sent[message["stream"], record.get("documentId", record["id"])] += 1
+    assert processes[-1].returncode == 0
+    assert len(processes) == 6
+    assert sent == Counter(
+        (stream, key) for stream in streams for key in sandbox.store.rows(ORDERS)
+    )
+    details = Counter(each.path for each in sandbox.served if each.path != "/purchaseorders")
+    assert details.total() == 120 + 5  # those whose answer the kill took away

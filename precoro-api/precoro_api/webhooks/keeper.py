@@ -94,8 +94,7 @@ class Keeper:
             return frozenset(full.refused)
         except SettingsError as problem:
             self._tell(str(problem))
-        except Exception:
-            # Whoever waits has to hear it, and the next batch its turn.
+        except Exception:  # whoever waits has to hear it, and the next batch has its turn
             logger.exception("events could not be kept")
         else:
             logger.debug("%d events kept", len(events))
