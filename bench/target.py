@@ -20,8 +20,9 @@ from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
-from precoro_sandbox import Sandbox, SandboxClock
+from precoro_sandbox import Fault, Sandbox, SandboxClock
 from target_precoro.target import TargetPrecoro
 
 if TYPE_CHECKING:
@@ -91,16 +92,19 @@ def requests() -> None:
         tree = options(1000)
         _row("1,000 options, three levels", load(sandbox, "documentcustomfields", tree), 1001)
         _row("the same again", load(sandbox, "documentcustomfields", tree), 1)
-    with company(external_id_on_create="everywhere") as sandbox:
-        for n in range(100):
-            values = {"sum": Decimal(50), "sumPaid": Decimal(0), "status": 2}
-            sandbox.store.add("invoices", {**values, "externalId": f"I-{n}"})
-        pay = [
-            {"externalId": f"P-{n}", "invoice_external_id": f"I-{n}", "sumPaid": 50}
-            for n in range(100)
-        ]
-        _row("100 payments", load(sandbox, "payments", pay), 101)
-        _row("the same again", load(sandbox, "payments", pay), 2)
+    pay = [
+        {"externalId": f"P-{n}", "invoice_external_id": f"I-{n}", "sumPaid": 50} for n in range(100)
+    ]
+    for where, what, fewest in (
+        ("everywhere", "100 payments, externalId in the POST", 101),
+        ("nowhere", "100 payments, PATCH after it", 201),
+    ):
+        with company(external_id_on_create=where) as sandbox:
+            for n in range(100):
+                values = {"sum": Decimal(50), "sumPaid": Decimal(0), "status": 2}
+                sandbox.store.add("invoices", {**values, "externalId": f"I-{n}"})
+            _row(what, load(sandbox, "payments", pay), fewest)
+            _row("the same again", load(sandbox, "payments", pay), 2)
 
 
 def _row(what: str, took: Counter[str], fewest: int) -> None:
@@ -124,14 +128,21 @@ def adopting() -> None:
     chance = random.Random(7)  # noqa: S311 - typing noise, not a secret
     with company() as sandbox:
         truth: dict[str, int] = {}
-        for n in range(400):
-            linked = {"externalId": f"V-{n}"} if n < 60 else {}
-            row = sandbox.store.add("suppliers", {"name": f"Firm No {n} Ltd", **linked})
-            truth[f"V-{n}"] = row["id"]
+        for n in range(380):
+            typed = {"name": noisy(f"Firm No {n} Ltd", chance)}
+            if n % 4 == 0:  # only the code tells
+                typed = {"name": f"Another {n}", "uniqueCode": noisy(f"UC-{n}", chance)}
+            if n < 60:
+                typed["externalId"] = f"V-{n}"
+            truth[f"V-{n}"] = sandbox.store.add("suppliers", typed)["id"]
         for n in range(20):  # twins that only a person can tell apart
-            sandbox.store.add("suppliers", {"name": f"FIRM NO {200 + n} LTD"})
+            sandbox.store.add("suppliers", {"name": f"FIRM no {201 + 2 * n} LTD"})
         vendors = [
-            {"externalId": f"V-{n}", "name": noisy(f"Firm No {n} Ltd", chance)}
+            {
+                "externalId": f"V-{n}",
+                "name": noisy(f"Firm No {n} Ltd", chance),
+                "uniqueCode": noisy(f"UC-{n}", chance),
+            }
             for n in (*range(260), *range(900, 940))
         ]
         took = load(sandbox, "suppliers", vendors, modes="link")
@@ -140,6 +151,36 @@ def adopting() -> None:
     wrong = sum(truth.get(key) != row_id for key, row_id in carried.items())
     print(f"vendors {len(vendors)}: confirmed 60, linked {len(carried) - 60}, ambiguous 20, absent")
     print(f"  {len(vendors) - len(carried) - 20}; wrong links {wrong}; requests {dict(took)}")
+
+
+def sent() -> None:
+    """What goes to Precoro, word for word: A, B, A; nulls; lists; and where it cannot be sure."""
+    first = {"externalId": "V-1", "name": "Acme", "city": "A", "currencies": ["USD"]}
+    with company() as sandbox:
+        load(sandbox, "suppliers", [first])
+        row = next(iter(sandbox.store.rows("suppliers").values()))
+        _told(sandbox, "A, B, A", [{**first, "city": city} for city in "ABA"])
+        nothing = {"externalId": "V-1", "city": None, "currencies": None}
+        _told(sandbox, "nulls: keep", [nothing])
+        _told(sandbox, "nulls: clear", [nothing], nulls="clear")
+        sandbox.store.change("suppliers", row, {"currencies": ["USD", "EUR"]})
+        pound = {"externalId": "V-1", "currencies": ["GBP"]}
+        sandbox.faults.add(Fault("500", times=99, method="GET"))
+        _told(sandbox, "lists: merge, and the row cannot be read", [pound])
+        sandbox.faults.clear()
+        _told(sandbox, "lists: merge", [pound])
+        _told(sandbox, "lists: replace", [pound], lists="replace")
+        sandbox.store.add("suppliers", {"name": "Twin", "externalId": "V-1"})
+        _told(sandbox, "two records carry its external id", [{**first, "city": "C"}])
+
+
+def _told(sandbox: Sandbox, what: str, records: list[Record], **settings: Any) -> None:
+    since = len(sandbox.served)
+    load(sandbox, "suppliers", records, **settings)
+    row = next(iter(sandbox.store.rows("suppliers").values()))
+    writes = [e for e in sandbox.served[since:] if e.method != "GET"]
+    print(f"{what}: {'; '.join(f'{e.method} {unquote(e.body)}' for e in writes) or 'nothing'}")
+    print(f"  now city {row.get('city')!r}, currencies {row.get('currencies')}")
 
 
 def waiting(speed: float = 15.0) -> None:
@@ -172,21 +213,28 @@ Bare(config={}).listen(sys.stdin)
 """
 
 
+_ALSO = ("state", "country", "postalCode", "note", "conditions", "legalAddress", "phone")
+
+
+def _vendor(number: int) -> Record:
+    """A vendor as an ERP has it: 20 columns, 10 of which Precoro takes."""
+    record = {"externalId": f"V-{number}", "name": f"Firm {number}", "city": "A"}
+    return record | dict.fromkeys(_ALSO) | {f"erp_column_{n}": "value" for n in range(10)}
+
+
 def speed(many: int = 100_000) -> None:
     """Unchanged records a CPU second, against an SDK target whose sink does nothing."""
     with tempfile.TemporaryDirectory() as folder:
         results = {}
         for count in (many // 10, many):
             source = Path(folder) / f"{count}.singer"
-            columns = {
-                name: {"type": ["string", "null"]} for name in ("externalId", "name", "city")
-            }
+            columns = {name: {"type": ["string", "null"]} for name in _vendor(0)}
             schema = {"type": "object", "properties": columns}
             with source.open("w") as file:
                 head = {"type": "SCHEMA", "stream": "suppliers", "schema": schema}
                 file.write(json.dumps({**head, "key_properties": []}) + "\n")
                 for n in range(count):
-                    record = {"externalId": f"V-{n}", "name": f"Firm {n}", "city": "A"}
+                    record = _vendor(n)
                     message = {"type": "RECORD", "stream": "suppliers", "record": record}
                     file.write(json.dumps(message) + "\n")
             bare = _measured([sys.executable, "-c", _BARE], source)
@@ -251,6 +299,7 @@ def _measured(command: list[str], source: Path) -> tuple[float, float]:
 PARTS: dict[str, Callable[[], None]] = {
     "requests": requests,
     "adopting": adopting,
+    "sent": sent,
     "waiting": waiting,
     "speed": speed,
 }

@@ -9,19 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from precoro_api import RESOURCES, OutcomeUnknown, SettingsError
 from precoro_api.enums import DocumentStatus
-from singer_sdk import Sink
 from typing_extensions import override
 
 from target_precoro.outcome import ROW_ERRORS, Outcome, Pending, class_of
 from target_precoro.routes import APPROVALS, Route
+from target_precoro.sinks import GatheringSink
 from target_precoro.wanted import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from precoro_api import Resource
-
-    from target_precoro.target import TargetPrecoro
 
 __all__ = ["ApprovalSink", "step_is_done"]
 
@@ -52,27 +50,19 @@ def step_is_done(step: str, status: Any) -> bool:
     return status in _AFTER.get(step, ())
 
 
-class ApprovalSink(Sink):
+class ApprovalSink(GatheringSink):
     """Takes `document`, `idn`, `action` and `comment`; nothing else ever approves anything."""
 
     max_size = 50
 
-    def __init__(
-        self,
-        target: TargetPrecoro,
-        stream_name: str,
-        schema: dict[str, Any],
-        key_properties: Sequence[str] | None,
-    ) -> None:
-        super().__init__(target, stream_name, schema, key_properties)
-        if not target.config.get("allow_approvals"):
+    @override
+    def route_for(self, schema: Mapping[str, Any]) -> Route:
+        if not self.target.config.get("allow_approvals"):
             raise SettingsError(
-                f"stream {stream_name!r} approves documents, which notifies people and may send "
-                "orders out: set allow_approvals to true if that is meant."
+                f"stream {self.stream_name!r} approves documents, which notifies people and may "
+                "send orders out: set allow_approvals to true if that is meant."
             )
-        self.target = target
-        self.route = Route(stream_name, _DOCUMENTS["invoices"])  # each record has its own
-        self.pending: list[Pending] = []
+        return Route(self.stream_name, _DOCUMENTS["invoices"])  # each record has its own
 
     @override
     def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:

@@ -6,19 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from precoro_api import BY_NAME, UnexpectedAnswer
 from precoro_api.fields import unwrap
-from singer_sdk import Sink
 from typing_extensions import override
 
 from target_precoro.directory import folded
 from target_precoro.equality import is_empty
 from target_precoro.outcome import ROW_ERRORS, Outcome, Pending, class_of
 from target_precoro.routes import Route
+from target_precoro.sinks import GatheringSink
 from target_precoro.wanted import Reference, Wanted, reference_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
-    from target_precoro.target import TargetPrecoro
 
 __all__ = ["ValueSink", "changed_values"]
 
@@ -48,22 +47,14 @@ def changed_values(
     return values if differs or left else []
 
 
-class ValueSink(Sink):
+class ValueSink(GatheringSink):
     """Takes a supplier (by any of its names), a field (id or name), and a value or an option."""
 
     max_size = 200
 
-    def __init__(
-        self,
-        target: TargetPrecoro,
-        stream_name: str,
-        schema: dict[str, Any],
-        key_properties: Sequence[str] | None,
-    ) -> None:
-        super().__init__(target, stream_name, schema, key_properties)
-        self.target = target
-        self.route = Route(stream_name, _SUPPLIERS)
-        self.pending: list[Pending] = []
+    @override
+    def route_for(self, schema: Mapping[str, Any]) -> Route:
+        return Route(self.stream_name, _SUPPLIERS)
 
     @override
     def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:
@@ -118,7 +109,8 @@ class ValueSink(Sink):
             else:
                 wanted[field_id] = value
                 ready.append(each)
-        row = client.detail(_SUPPLIERS, supplier_id)
+        new = self.target.dry and self.target.preview.new.of(supplier_id)
+        row = {} if new else client.detail(_SUPPLIERS, supplier_id)  # a new one has none yet
         shown = unwrap(row.get(_HOLDER))
         values = changed_values(shown if isinstance(shown, list) else [], wanted)
         if values and not self.target.dry:

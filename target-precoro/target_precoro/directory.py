@@ -112,10 +112,12 @@ class Directory:
 
     def look_again(self, external_id: str | None) -> None:
         """Look at Precoro anew for one record, because something else is writing it."""
-        if external_id and self._rows is None and self.resource.findable:
+        if external_id and self.resource.findable:
             found = self._client.find(self.resource, [external_id])
             with self._lock:
                 self._found.update(found)
+                for row in found.get(external_id, ()) if self._rows is not None else ():
+                    self._replace(self._slim(row))
             return
         read = self._read()
         with self._lock:
@@ -133,12 +135,17 @@ class Directory:
         asked = [each for each in dict.fromkeys(external_ids) if each]
         if self._rows is not None or not asked:
             return
+        # Rows of the look-up before, or written since, need not be asked for again.
+        kept = {each: self._found[each] for each in asked if each in self._found}
+        asked = [each for each in asked if each not in kept]
+        if not asked:
+            return
         if not self.resource.findable or self._list_is_cheaper(len(asked), match=match):
             self.read_all()
             return
         found = self._client.find(self.resource, asked)
         with self._lock:
-            self._found = found
+            self._found = kept | found
             self._absent |= set(asked) - found.keys()
             for external_id, rows in found.items():
                 if len(rows) == 1:
@@ -334,8 +341,9 @@ class Directory:
 class Directories:
     """The directories of a run, and the way from references to ids."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, kind: type[Directory] = Directory) -> None:
         self._client = client
+        self._kind = kind
         self._known: dict[tuple[str, tuple[tuple[str, Any], ...]], Directory] = {}
 
     def of(self, resource: Resource, place: Mapping[str, Any]) -> Directory:
@@ -344,7 +352,7 @@ class Directories:
         key = (resource.name, tuple(sorted(place.items())))
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = Directory(self._client, resource, place)
+            known = self._known[key] = self._kind(self._client, resource, place)
         return known
 
     def ask(self, references: Iterable[tuple[Reference, Mapping[str, Any]]]) -> None:

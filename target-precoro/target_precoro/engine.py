@@ -81,10 +81,11 @@ class Engine:
         route_of: Callable[[str], Route],
         settle: Callable[[Pending, Outcome], None],
         wanted_still: Callable[[], bool],
+        directories: Directories | None = None,
     ) -> None:
         self.client = client
         self.journal = journal
-        self.directories = Directories(client)
+        self.directories = directories or Directories(client)
         self.waiting: list[Pending] = []
         self._profile = profile
         self._update_method = update_method
@@ -122,7 +123,8 @@ class Engine:
         """Write what can be written of a batch; what waits for others is kept in `waiting`."""
         looked_at = self.client.quota.server_now()
         batch = list(batch)
-        self._keys |= {(e.route.stream, key_of(e)) for e in batch} & self._parked_keys
+        if self._parked_keys:
+            self._keys |= {(e.route.stream, key_of(e)) for e in batch} & self._parked_keys
         todo = self._looked_up(batch)
         while todo:
             todo = [self._resolved(each) for each in todo]
@@ -169,8 +171,22 @@ class Engine:
                 left += many
         return sorted(left, key=lambda each: each.place)
 
+    def _asked(self, batch: list[Pending]) -> list[Pending]:
+        """The records with their places, and all that they refer to looked up in common."""
+        self.directories.ask((ref, {}) for each in batch for ref in _references(each.wanted.place))
+        placed = [self._placed(each) for each in batch]
+        self.directories.ask(
+            (ref, place)
+            for each in placed
+            if (place := _plain(each.wanted.place)) is not None
+            for ref in each.wanted.references
+        )
+        return placed
+
     def _placed(self, each: Pending) -> Pending:
         """The record with the references of its path resolved, as far as they can be."""
+        if not each.wanted.place:
+            return each
         resource, place = each.route.resource, dict(each.wanted.place)
         for key in path_keys(resource):
             reference = place.pop(key.stem, None)
@@ -182,23 +198,26 @@ class Engine:
     def _resolved(self, each: Pending) -> Pending:
         """The record with those references as ids that are known by now."""
         wanted = each.wanted
-        place = _plain(wanted.place)
-        if place is None or not wanted.references:
+        if not wanted.references:
             return each
+        place = _plain(wanted.place)
         values = {name: self._value(value, place) for name, value in wanted.values.items()}
         return replace(each, wanted=replace(wanted, values=values))
 
-    def _value(self, value: Any, place: Mapping[str, Any]) -> Any:
+    def _value(self, value: Any, place: Mapping[str, Any] | None) -> Any:
         if isinstance(value, list):
             return [self._value(item, place) for item in value]
         if not isinstance(value, Reference):
             return value
-        found = self.directories.resolve(value, place)
+        if place is None and BY_NAME[value.resource].parent:
+            return value  # it is an option of a field that is not known yet
+        found = self.directories.resolve(value, place or {})
         return value if found is None else found
 
     def _wait_or_refuse(self, each: Pending) -> None:
         """A record that names others by external id may wait; by anything else it waits in vain."""
-        hopeless = [ref for ref in each.wanted.references if ref.by != "externalId"]
+        named = _references(each.wanted.place) or each.wanted.references
+        hopeless = [ref for ref in named if ref.by != "externalId"]
         if hopeless:
             told = ", ".join(map(str, hopeless))
             self._heard(
@@ -230,8 +249,11 @@ class Engine:
         again = [
             each for each in self._parked() if (each.route.stream, key_of(each)) not in self._keys
         ]
+        again = [self._resolved(each) for each in self._asked(again)]
+        # Those whose references are still missing cost no look of their own.
+        self.waiting += [each for each in again if each.wanted.references]
         if again:
-            self.write(again)
+            self.write([each for each in again if not each.wanted.references])
         if not self._wanted_still():
             return
         waiting, self.waiting = self.waiting, []
@@ -293,19 +315,64 @@ class Engine:
 
     def _carry_out(self, wave: list[Pending], looked_at: float) -> None:
         left = deque(wave)
+        busy: list[Pending] = []
         while left and self._wanted_still():
             # What the first write of a kind teaches spares the others a request each.
             if self._teaches(left[0]):
                 first = left.popleft()
-                self._heard(first, self._one(first, looked_at))
+                self._heard_or(busy, first, self._one(first, looked_at))
                 continue
             most = self._most_at_once(left)
             run = [left.popleft()]
             while left and len(run) < most and not self._teaches(left[0]):
                 run.append(left.popleft())
-            calls = (partial(self._one, each, looked_at) for each in self._while_wanted(run))
-            for each, outcome in zip(run, in_order(calls, self.client.quota), strict=False):
-                self._heard(each, outcome)
+            self._side_by_side(run, busy, looked_at)
+        self._again(busy)
+
+    def _side_by_side(self, run: list[Pending], busy: list[Pending], looked_at: float) -> None:
+        """Write records that may overlap; if one ends the run, those beside it are told of, too."""
+        ended: dict[int, Outcome | None] = {}
+
+        def write(number: int, each: Pending) -> None:
+            ended[number] = self._one(each, looked_at)
+
+        wanted = enumerate(self._while_wanted(run))
+        heard = 0
+        try:
+            for _ in in_order((partial(write, *each) for each in wanted), self.client.quota):
+                self._heard_or(busy, run[heard], ended[heard])
+                heard += 1
+        except BaseException:
+            for number in sorted(n for n in ended if n >= heard):
+                self._heard_or(busy, run[number], ended[number])
+            raise
+
+    def _heard_or(self, busy: list[Pending], each: Pending, outcome: Outcome | None) -> None:
+        if outcome is None:
+            busy.append(each)
+        else:
+            self._heard(each, outcome)
+
+    def _again(self, busy: list[Pending]) -> None:
+        """Records that another process was just making: looked at anew, once all others are done.
+
+        Not before, as two processes would wait for each other.
+        """
+        for _ in range(_MOST_LOOKS):
+            looked: dict[tuple[str, str], float] = {}
+            left: list[Pending] = []
+            for each in busy if self._wanted_still() else ():
+                resource = each.route.resource
+                below = (resource.name, _prefix(each))
+                if resource.findable or below not in looked:
+                    looked[below] = self._look_again(each)
+                elif resource.name == PAYMENTS:  # of which the list was read anew
+                    self.payments.look_again(each.wanted)
+                self._heard_or(left, each, self._one(each, looked[below]))
+            busy = left
+        reason = "another process keeps writing this record; it is left to that one"
+        for each in busy:
+            self._heard(each, Outcome("rejected", reason=reason, error="conflict"))
 
     def _most_at_once(self, wave: Sequence[Pending]) -> int:
         """How many may be under way without taking from each other what is left of the budget."""
@@ -342,20 +409,18 @@ class Engine:
                 return
             yield each
 
-    def _one(self, each: Pending, looked_at: float) -> Outcome:
-        """Plan one record and carry the plan out."""
+    def _one(self, each: Pending, looked_at: float) -> Outcome | None:
+        """Plan one record and carry the plan out; None where another process is making it."""
         try:
-            for _ in range(_MOST_LOOKS):
-                try:
-                    return self._try(each, looked_at)
-                except MadeElsewhere:
-                    looked_at = self._look_again(each)
-            reason = "another process keeps writing this record; it is left to that one"
-            return Outcome("rejected", reason=reason, error="conflict")
+            return self._try(each, looked_at)
+        except MadeElsewhere:
+            return None
         except ROW_ERRORS as problem:
             return Outcome(
                 "rejected", reason=str(problem), error=class_of(problem), said=problem.said
             )
+        except SettingsError:
+            raise  # of the journal: no record is at fault
         except ValueError as problem:
             return Outcome("rejected", reason=str(problem), error=class_of(problem))
 
@@ -395,7 +460,7 @@ class Engine:
         step = self.decide(each)
         resource = each.route.resource
         if isinstance(step, Refused):
-            return Outcome("rejected", reason=step.reason, error=step.kind)
+            return Outcome("rejected", reason=step.reason, error=step.kind, step=step)
         if isinstance(step, Skipped):
             return Outcome("existing" if step.done else "skipped", step.row, reason=step.reason)
         if isinstance(step, Waiting):
@@ -410,7 +475,7 @@ class Engine:
             reason = f"{before} (refused before, and neither it nor the settings changed)"
             return Outcome("rejected", reason=reason, error="data")
         if self.preview is not None:
-            return self._pretend(each, step)
+            return self._pretend(each, key, step)
         try:
             return self.carry_out(each, key, step, looked_at)
         except ROW_ERRORS as problem:
@@ -437,11 +502,13 @@ class Engine:
         self.journal.accept(each.route.stream, key)
         return Outcome(action, row, changed)
 
-    def _pretend(self, each: Pending, step: Create | Update) -> Outcome:
+    def _pretend(self, each: Pending, key: str, step: Create | Update) -> Outcome:
         assert self.preview is not None  # noqa: S101 - asked before
-        outcome = self.preview.pretend(each, step, self.writer_of(each.route.resource))
-        self._directory(each).put(each.wanted.external_id, dict(outcome.row))
-        if isinstance(step, Create) and each.route.resource.name == PAYMENTS:
+        directory, is_payment = self._directory(each), each.route.resource.name == PAYMENTS
+        by = "amount and day" if is_payment else directory.find(each.route, each.wanted).by
+        outcome, row = self.preview.pretend(each, key, step, by)
+        directory.put(each.wanted.external_id, row)
+        if isinstance(step, Create) and is_payment:
             self.payments.paid(step)
         return outcome
 
@@ -474,7 +541,9 @@ class Engine:
             return row
         if each.route.mode in ("insert", "link"):
             return row
-        row = {**row, **self.client.detail(resource, row[resource.addressed_by])}
+        detail = self.client.detail(resource, row[resource.addressed_by])
+        # In a dry run the row may say what is planned, and the detail what is there still.
+        row = {**row, **detail} if self.preview is None else {**detail, **row}
         hidden = {
             name
             for name in unseen(resource, each.wanted, row)
@@ -493,8 +562,12 @@ class Engine:
 
 def key_of(each: Pending) -> str:
     """What names the record for good, as it does itself: its external id, else its other fields."""
+    if each.key:
+        return each.key
     wanted, path = each.wanted, each.wanted.path
     own = wanted.key
+    if own is not None and not path:
+        return own
     if own is None and each.route.resource.name == PAYMENTS:
         own = ":".join(str(wanted.values.get(name)) for name in ("sumPaid", "payDate"))
         path = (str(wanted.within),)

@@ -57,7 +57,7 @@ def misfit(resource: Resource, key: FormKey, value: Any) -> str | None:  # noqa:
             return f"{key.key} is {type(value).__name__}, not the id of a record"
         return None
     known = resource.by_name.get(key.shown_as)
-    if key.is_list or known is None:
+    if key.is_list or known is None or (known.kind is Kind.TEXT and isinstance(value, str)):
         return None
     if known.kind is Kind.MOMENT and _day_or_moment(value) is not None:
         return None
@@ -72,6 +72,8 @@ def says(  # noqa: PLR0911 - a list of cases
     resource: Resource, key: FormKey, old: Any, wanted: Any, *, whole: bool = False
 ) -> bool:
     """Whether the row says already what is wanted; `whole` lists must have nothing else."""
+    if isinstance(wanted, str) and old == wanted:
+        return True
     if key.is_list:
         before, after = set(_items(old)), set(_items(wanted))
         return before == after if whole or wanted is None else after <= before

@@ -43,6 +43,8 @@ class FailureLimit:
 
     def note(self, tally: Tally) -> None:
         """Look whether the limit is reached."""
+        if self.most is None and self.percent is None:
+            return
         failed, all_ = tally.total("rejected"), tally.records
         over = self.most is not None and failed > self.most
         if self.percent is not None and all_ >= _ENOUGH:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from precoro_api import SettingsError
 
-from target_precoro.form_keys import form_keys
+from target_precoro.form_keys import EXTERNAL_ID, form_keys
 from target_precoro.outcome import ROW_ERRORS, Outcome, Pending, class_of
 from target_precoro.upsert import Change, Update
 from target_precoro.wanted import Wanted
@@ -80,9 +80,9 @@ class Missing:
     def _disable(
         self, target: TargetPrecoro, route: Route, key: str, row: dict[str, Any]
     ) -> Outcome:
-        if target.dry:
-            return Outcome("skipped", row, reason="dry run: it would be disabled")
         step = Update(row, {_SWITCH: Change(row.get(_SWITCH), new=False)})
+        if target.dry:
+            return Outcome("disabled", row, (_SWITCH,), step=step, by=EXTERNAL_ID)
         try:
             changed = target.engine.writer_of(route.resource).update(key, step)
         except ROW_ERRORS as problem:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from target_precoro.routes import Route
-    from target_precoro.upsert import Create, Update
+    from target_precoro.upsert import Create, Refused, Update
     from target_precoro.wanted import Wanted
 
 __all__ = ["ACTIONS", "ROW_ERRORS", "Outcome", "Pending", "class_of"]
@@ -46,7 +46,8 @@ class Pending:
     """A record that waits to be written, and its place among all records of the input.
 
     `replayed` marks a record that comes from a file of refused rows: it is tried again. `settled`
-    records of earlier runs have the place 0: no state waits for them.
+    records of earlier runs have the place 0: no state waits for them. `key` is what names it for
+    good, where a saved plan has told that already.
     """
 
     place: int
@@ -56,6 +57,7 @@ class Pending:
     schema: Mapping[str, Any] = field(repr=False, default_factory=dict)
     key_properties: tuple[str, ...] = ()
     replayed: bool = False
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ class Outcome:
     """`action` is one of ACTIONS; `changed` names the fields that were sent.
 
     Of a rejected record `reason` says why, `error` its class: `data`, `reference`, `conflict`,
-    `transient`, `quota`, `auth` or `bug`. `step` is what a dry run would carry out.
+    `transient`, `quota`, `auth` or `bug`. In a dry run, `step` is what would be carried out or
+    why it is refused, `by` what its record was found by, `new_id` what stands for a new one's id.
     """
 
     action: str
@@ -72,7 +75,9 @@ class Outcome:
     reason: str = ""
     error: str = ""
     said: str = ""
-    step: Create | Update | None = field(default=None, repr=False)
+    step: Create | Update | Refused | None = field(default=None, repr=False)
+    by: str = ""
+    new_id: int | None = None
 
 
 def class_of(problem: Exception) -> str:

@@ -1,135 +1,244 @@
-"""What a run would do, told before it is done: nothing is written, the rest is as in earnest."""
+"""What a dry run would do, told to people as it is planned."""
 
 from __future__ import annotations
 
-import itertools
-import math
+import re
 import sys
+import unicodedata
 from typing import IO, TYPE_CHECKING, Any
 
-from target_precoro.equality import is_empty
+from target_precoro.cost import Cost, budget_told, time_told, wait_for
+from target_precoro.equality import form_value, is_empty
 from target_precoro.form_keys import EXTERNAL_ID, form_keys
 from target_precoro.outcome import Outcome
-from target_precoro.upsert import Create, Link, Update
+from target_precoro.plan_file import saved_step
+from target_precoro.rehearsal import NewRecords, row_after
+from target_precoro.upsert import Create, Link, Refused, Update
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Sequence
 
     from precoro_api import Client, Resource
 
+    from target_precoro.form_keys import FormKey
     from target_precoro.outcome import Pending
+    from target_precoro.plan_file import PlanWriter
     from target_precoro.writer import Writer
 
-__all__ = ["FIRST_NEW_ID", "Preview", "as_written", "spoken"]
+__all__ = ["Preview", "harmless"]
 
-FIRST_NEW_ID = 10**15
-"""Ids from here on stand for records that are still to be created."""
-
+DRY = "dry run: "
+"""How reasons begin that say what a run would do."""
 _SIGNS = {
     "created": "+ create",
     "updated": "~ update",
+    "disabled": "~ disable",
     "linked": "& link",
     "existing": "= existing",
-    "skipped": "- skip",
+    "skipped": "- skipped",
     "waiting": "… waiting",
-    "rejected": "! refuse",
+    "rejected": "! refused",
 }
+_NAMES = ("name", "number", "sumPaid")
+"""Form keys that tell people which new record it is, the best first."""
+_A = {"minute": "a", "hour": "an", "day": "a"}
 _LONGEST = 60
+_NEW_ID = re.compile(r"\d{16}")
 
 
 class Preview:
-    """The steps of a dry run. They are printed to stderr, as stdout is for Singer messages."""
+    """Prints the steps of a dry run, and saves them where a plan is asked for.
 
-    def __init__(self, client: Client, out: IO[str] | None = None) -> None:
-        self.steps: list[tuple[Pending, str, Outcome]] = []
+    It prints to stderr, as stdout is for Singer messages. What it is told may come from several
+    threads, what it shows from one.
+    """
+
+    def __init__(
+        self, client: Client, plan: PlanWriter | None = None, out: IO[str] | None = None
+    ) -> None:
+        self.new = NewRecords()
         self._client = client
+        self._plan = plan
         self._out = out or sys.stderr
-        self._ids = itertools.count(FIRST_NEW_ID)
-        self._least = self._most = 0
+        self._steps = 0
+        self._cost = Cost()
+        self._suppliers: set[tuple[str, str]] = set()
+        self._unsaved = 0
+        self._finished = False
 
-    def pretend(self, each: Pending, step: Create | Update, writer: Writer) -> Outcome:
-        """The outcome of a step as if it were carried out, and what it would cost."""
+    def pretend(
+        self, each: Pending, key: str, step: Create | Update, by: str
+    ) -> tuple[Outcome, dict[str, Any]]:
+        """The outcome of a step as if it were carried out, and the record after it."""
         resource = each.route.resource
-        least, most = writer.cost(step)
-        self._least, self._most = self._least + least, self._most + most
         if isinstance(step, Create):
-            new_id = next(self._ids)
-            row = {"id": new_id, "idn": str(new_id), EXTERNAL_ID: step.external_id}
-            row |= as_written(resource, step.form)
-            return Outcome("created", row, tuple(step.form), step=step)
-        row = {**step.row, **as_written(resource, step.form)}
+            row = row_after(resource, step, {})
+            new_id = self.new.new_id(resource.name, key, step.external_id)
+            linked = step.external_id if resource.patch is not None else None
+            row |= {"id": new_id, "idn": str(new_id), EXTERNAL_ID: linked}
+            return Outcome("created", changed=tuple(step.form), step=step, new_id=new_id), row
+        row = row_after(resource, step, step.row)
         action = "linked" if isinstance(step, Link) else "updated"
-        return Outcome(action, row, tuple(step.changes), step=step)
+        shown = {} if self.new.of(row.get("id")) else step.row
+        return Outcome(action, shown, tuple(step.changes), step=step, by=by), row
 
-    def show(self, each: Pending, key: str, outcome: Outcome) -> None:
-        """Print what would become of a record, and keep it for a saved plan."""
-        if outcome.step is not None:
-            self.steps.append((each, key, outcome))
-        if outcome.action == "unchanged":
-            return
-        sign = _SIGNS.get(outcome.action, outcome.action)
-        if outcome.error == "conflict":
-            sign = "? ambiguous"
-        told = self._told(each.route.resource, outcome)
-        self._out.write(f"{sign} {each.route.stream} {spoken(key)}{told}\n")
-
-    def _told(self, resource: Resource, outcome: Outcome) -> str:
+    def show(self, each: Pending, key: str, outcome: Outcome, writer: Writer | None) -> None:
+        """Print what would become of a record, count its requests, and save its step."""
         step = outcome.step
+        if isinstance(step, (Create, Update)):
+            self._steps += 1
+            if outcome.new_id is not None:
+                self.new.made_by(self._steps, outcome.new_id)
+            if self._plan is not None:
+                self._plan.add(saved_step(self._steps, each, key, outcome, self.new.of))
+            if writer is not None:
+                self._cost.add(writer.ways(step))
+        else:
+            self._count_other(each, outcome)
+        if outcome.action != "unchanged":
+            who = key or f"record {each.place} of the input"
+            line = f"{_sign(outcome)} {each.route.stream} {who}{self._told(each, outcome)}"
+            self._out.write(f"{harmless(line)}\n")
+
+    def _count_other(self, each: Pending, outcome: Outcome) -> None:
+        """What is done by streams of another kind: approvals, and values, one call a supplier."""
+        if outcome.action == "skipped" and outcome.reason.startswith(DRY):
+            self._cost.add([("POST",)])
+        elif outcome.action == "updated":
+            whose = (each.route.stream, str(each.wanted.values.get("supplier")))
+            if whose not in self._suppliers:
+                self._suppliers.add(whose)
+                self._cost.add([("PATCH",)])
+        else:
+            return
+        self._unsaved += 1
+
+    # One line
+
+    def _told(self, each: Pending, outcome: Outcome) -> str:
+        step, resource = outcome.step, each.route.resource
         if isinstance(step, Create):
-            name = step.form.get("name")
-            return "" if is_empty(name) else f" {spoken(name, quoted=True)}"
+            return self._created(resource, step)
         if isinstance(step, Update):
-            changes = []
-            for key, change in step.changes.items():
-                private = key in resource.private_fields
-                changes.append(
-                    f"{key}: {_value(change.old, private)} → {_value(change.new, private)}"
-                )
-            return f" (id {step.row.get('id')}): {', '.join(changes)}"
-        return f": {spoken(outcome.reason)}" if outcome.reason else ""
+            found = f" (id {step.row.get('id')}, found by {outcome.by})"
+            found = "" if outcome.by == EXTERNAL_ID or self.new.of(step.row.get("id")) else found
+            if isinstance(step, Link):
+                return found or f" (id {step.row.get('id')})"
+            changes = (
+                f"{_stem(resource, name)}: {self._value(resource, name, change.old)} → "
+                f"{self._value(resource, name, change.new)}"
+                for name, change in step.changes.items()
+            )
+            return f"{found}: {', '.join(changes)}"
+        if outcome.action == "waiting":
+            return f": for {', '.join(map(str, each.wanted.references))}"
+        reason = _NEW_ID.sub(self._spoken_id, outcome.reason.removeprefix(DRY))
+        return f": {reason}" if reason else ""
 
-    def finish(self, lines: list[str]) -> None:
-        """Print the totals, and what it would cost against today's budget."""
-        write = self._out.write
-        write("\nNothing was written. A run would end so:\n")
-        for line in lines:
-            write(f"  {line}\n")
-        most = self._most
-        many = f"{most}" if self._least == most else f"{self._least} to {most}"
-        write(f"Requests: {many}")
+    def _spoken_id(self, found: re.Match[str]) -> str:
+        return str(self.new.of(found[0]) or found[0])
+
+    def _created(self, resource: Resource, step: Create) -> str:
+        name = next((name for name in _NAMES if not is_empty(step.form.get(name))), None)
+        told = "" if name is None else f" {self._value(resource, name, step.form[name])}"
+        for key in form_keys(resource).values():
+            value = step.form.get(key.key)
+            if key.refers and any(map(self.new.of, value if isinstance(value, list) else [value])):
+                told += f", {key.name}: {self._value(resource, key.key, value)}"
+        return told
+
+    def _value(self, resource: Resource, name: str, value: Any) -> str:
+        """A value as people may see it: short, and `***` where it is private."""
+        key = _key(resource, name)
+        if key is not None:
+            value = form_value(key, value)
+        if is_empty(value) or value == [""]:
+            return "null"
+        known = resource.by_name.get(key.shown_as if key else name)
+        if known is not None and known.private:
+            return "***"
+        if isinstance(value, list):
+            inner = ", ".join(self._item(key, item) for item in value)
+            return f"[{_short(inner)}]"
+        return self._item(key, value)
+
+    def _item(self, key: FormKey | None, value: Any) -> str:
+        if isinstance(value, (dict, list)):
+            return "{…}"  # whatever is inside may be about people
+        if key is not None and key.refers:
+            return str(self.new.of(value) or value)
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        return f'"{_short(value)}"' if isinstance(value, str) else str(value)
+
+    # The end
+
+    def finish(self, totals: Sequence[str]) -> None:
+        """Print the totals and what they cost, against what is left of today; save the plan."""
         quota = self._client.quota
-        minute = quota.limits.of("minute")
-        if minute and most:
-            write(f", about {math.ceil(most / minute)} minutes at {minute} a minute")
-        left = quota.report()["windows"]["day"]["left"]
-        if left is not None:
-            enough = "enough for it" if left >= most else "too few: the rest would come next day"
-            write(f"; today's budget has {left} left, {enough}")
-        write(".\n")
+        for method, many in self._client.requests_by_method.items():
+            self._cost.add([(method,)], many)  # a run looks at the same
+        report = quota.report()["windows"]
+        limits = [f"{w['limit']} {_A[kind]} {kind}" for kind, w in report.items() if w["limit"]]
+        took = wait_for(self._cost.total, report, quota.server_now())
+        self._print("", "Nothing was written. A run would end so:")
+        self._print(*(f"  {line}" for line in totals))
+        self._print(f"Cost in requests: {self._cost.told}.")
+        self._print(f"Time: {time_told(took)} at {', '.join(limits) or 'no limit'}.")
+        self._print(*budget_told(self._cost, report, quota.policy))
+        self._finished = True
+        if self._plan is not None:
+            self._plan.finish()
+            self._print(f"The plan is saved: {self._steps} steps in {self._plan.path}.")
+            if self._unsaved:
+                self._print(
+                    f"Not in it: {self._unsaved} steps of approvals and of values of custom fields."
+                )
+
+    def close(self) -> None:
+        """End a dry run, whatever ended it: half a plan is none."""
+        if self._plan is not None and not self._plan.finished:
+            self._plan.abandon()
+            self._print("No plan is saved.")
+        if not self._finished:
+            self._print("The dry run did not come to its end: there may be more to do.")
+
+    def _print(self, *lines: str) -> None:
+        for line in lines:
+            self._out.write(f"{harmless(line)}\n")
+        self._out.flush()
 
 
-def as_written(resource: Resource, form: Mapping[str, Any]) -> dict[str, Any]:
-    """A form as the record would show it."""
-    shown: dict[str, Any] = {}
-    for key in form_keys(resource).values():
-        if key.key in form:
-            value = form[key.key]
-            shown[key.shown_as] = {"id": value} if key.is_reference else value
-    if EXTERNAL_ID in form:
-        shown[EXTERNAL_ID] = form[EXTERNAL_ID]
-    return shown
+def _sign(outcome: Outcome) -> str:
+    if isinstance(outcome.step, Refused) and len(outcome.step.rows) > 1:
+        return "? ambiguous"
+    if outcome.action == "skipped" and outcome.reason.startswith(DRY):
+        return "~ update"
+    return _SIGNS.get(outcome.action, outcome.action)
 
 
-def _value(value: Any, private: bool) -> str:  # noqa: FBT001 - of one place
-    if is_empty(value):
-        return "null"
-    return "***" if private else spoken(value, quoted=isinstance(value, str))
+def _key(resource: Resource, name: str) -> FormKey | None:
+    return next((key for key in form_keys(resource).values() if key.key == name), None)
 
 
-def spoken(value: Any, *, quoted: bool = False) -> str:
-    """A value as people may read it: short, and without anything that moves a terminal."""
-    text = "".join(
-        each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in str(value)
-    )
-    text = text if len(text) <= _LONGEST or not quoted else f"{text[: _LONGEST - 1]}…"
-    return f'"{text}"' if quoted else text
+def _stem(resource: Resource, name: str) -> str:
+    key = _key(resource, name)
+    return name if key is None else key.name
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def harmless(text: str) -> str:
+    """A text on one line, without anything that moves or colours a terminal."""
+    return "".join(_seen(text))
+
+
+def _seen(text: str) -> Iterable[str]:
+    for each in text:
+        if each.isprintable():
+            yield each
+        else:
+            yield " " if unicodedata.category(each) == "Zs" else "\N{REPLACEMENT CHARACTER}"

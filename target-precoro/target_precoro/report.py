@@ -102,6 +102,8 @@ class Report(_Lines):
 
     def add(self, each: Pending, key: str, outcome: Outcome) -> None:
         """Tell of one record."""
+        if self._path is None:
+            return
         self._write(
             {
                 "stream": each.route.stream,
@@ -138,7 +140,7 @@ class Links(_Lines):
 
     def add(self, each: Pending, outcome: Outcome) -> None:
         """Tell of one record, if it has a new id."""
-        if outcome.action not in ("created", "linked"):
+        if self._path is None or outcome.action not in ("created", "linked"):
             return
         if self._file is None:
             keys = ["stream", "externalId"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from precoro_api import LOOKUP_LIMIT
@@ -9,22 +10,24 @@ from singer_sdk import Sink
 from singer_sdk.exceptions import InvalidRecord
 from typing_extensions import override
 
+from target_precoro.checking import Validator
 from target_precoro.wanted import wanted_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from target_precoro.outcome import Pending
+    from target_precoro.routes import Route
     from target_precoro.target import TargetPrecoro
 
-__all__ = ["PrecoroSink"]
+__all__ = ["GatheringSink", "PrecoroSink"]
 
 _LOOKUPS = 5
 """Look-ups of one batch: they may overlap, and a batch is what memory holds."""
 
 
-class PrecoroSink(Sink):
-    """Takes the records of one stream, by the rules of its route."""
+class GatheringSink(Sink):
+    """A sink whose records wait in `pending`, by the rules of its `route`."""
 
     def __init__(
         self,
@@ -35,15 +38,17 @@ class PrecoroSink(Sink):
     ) -> None:
         super().__init__(target, stream_name, schema, key_properties)
         self.target = target
-        self.route = target.route_of(stream_name, schema)
+        self.route = self.route_for(schema)
         self.pending: list[Pending] = []
-        self._told: set[str] = set()
 
-    @property
+    @abstractmethod
+    def route_for(self, schema: Mapping[str, Any]) -> Route:
+        """The rules of this stream. Raises SettingsError where it is not to be taken."""
+
     @override
-    def max_size(self) -> int:
-        """As many records as a few look-ups answer."""
-        return _LOOKUPS * LOOKUP_LIMIT
+    def get_validator(self) -> Validator | None:
+        """What looks at records before they are taken, if they are to be looked at."""
+        return Validator(self.schema) if self.validate_schema else None
 
     @override
     def _validate_and_parse(self, record: dict[str, Any]) -> dict[str, Any]:
@@ -54,6 +59,22 @@ class PrecoroSink(Sink):
             except InvalidRecord as problem:
                 raise InvalidRecord(_said(problem), record) from None
         return record
+
+
+class PrecoroSink(GatheringSink):
+    """Takes the records of one stream, by the rules of its route."""
+
+    _told: frozenset[str] = frozenset()
+
+    @override
+    def route_for(self, schema: Mapping[str, Any]) -> Route:
+        return self.target.route_of(self.stream_name, schema)
+
+    @property
+    @override
+    def max_size(self) -> int:
+        """As many records as a few look-ups answer."""
+        return _LOOKUPS * LOOKUP_LIMIT
 
     @override
     def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:

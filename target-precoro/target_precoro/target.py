@@ -24,6 +24,7 @@ from singer_sdk.singerlib.json import serialize_json
 from typing_extensions import override
 
 from target_precoro.annotations import Annotations
+from target_precoro.applying import Applying
 from target_precoro.approvals import ApprovalSink
 from target_precoro.custom_values import ValueSink
 from target_precoro.engine import Engine, key_of
@@ -31,8 +32,9 @@ from target_precoro.journal import Journal
 from target_precoro.limit import FailureLimit, TooManyFailures
 from target_precoro.missing import Missing
 from target_precoro.outcome import Outcome, Pending
-from target_precoro.plan_file import apply_plan, save_plan
+from target_precoro.plan_file import PlanWriter, read_plan
 from target_precoro.preview import Preview
+from target_precoro.rehearsal import PlannedDirectories, unchanged_journal
 from target_precoro.report import Links, Rejects, Report
 from target_precoro.routes import (
     ACCEPTED,
@@ -44,12 +46,12 @@ from target_precoro.routes import (
     route_of,
 )
 from target_precoro.settings import OWN_SETTINGS
-from target_precoro.sinks import PrecoroSink
+from target_precoro.sinks import GatheringSink, PrecoroSink
 from target_precoro.tally import Tally
 from target_precoro.wanted import wanted_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from types import FrameType
 
     from precoro_api import Client
@@ -132,12 +134,13 @@ class TargetPrecoro(Target):
     @cached_property
     def journal(self) -> Journal:
         """What was being written, and what waits."""
-        return Journal(self._journal_path, now=self.client.quota.server_now)
+        kind = unchanged_journal if self.dry else Journal
+        return kind(self._journal_path, now=self.client.quota.server_now)
 
     @property
     def _journal_path(self) -> Path | None:
         given = self.config.get("journal_path")
-        if given == "memory" or self.dry:
+        if given == "memory":
             return None
         if given:
             return Path(given).expanduser()
@@ -154,12 +157,14 @@ class TargetPrecoro(Target):
     @cached_property
     def preview(self) -> Preview:
         """What a dry run would do."""
-        return Preview(self.client)
+        path, now = self.config.get("plan_path"), self.client.quota.server_now()
+        return Preview(self.client, PlanWriter(path, self.config, now) if path else None)
 
     @cached_property
     def engine(self) -> Engine:
         """What writes records."""
-        engine = Engine(
+        kind = Applying if self.config.get("apply_plan") else Engine
+        engine = kind(
             self.client,
             self.journal,
             self.profile,
@@ -167,6 +172,7 @@ class TargetPrecoro(Target):
             route_of=lambda stream: route_of(stream, self.config),
             settle=self.settle,
             wanted_still=lambda: self._signal is None and not self.limit.reached,
+            directories=PlannedDirectories(self.client) if self.dry else None,
         )
         engine.preview = self.preview if self.dry else None
         return engine
@@ -230,7 +236,7 @@ class TargetPrecoro(Target):
         self.tally.count(stream, outcome.action)
         self.report.add(each, key, outcome)
         if self.dry:
-            self.preview.show(each, key, outcome)
+            self.preview.show(each, key, outcome, self.engine.writer_of(each.route.resource))
         else:
             self.links.add(each, outcome)
         if outcome.action == "rejected":
@@ -239,7 +245,8 @@ class TargetPrecoro(Target):
             self.logger.debug("%s %s: %s", stream, key, outcome.reason)
         elif outcome.action == "stale":
             self.logger.warning("%s %s is left as it is: %s.", stream, key, outcome.reason)
-        if self.config.get("external_integration_log") and not self.dry:
+        annotated = not self.dry and outcome.action != "stale"
+        if self.config.get("external_integration_log") and annotated:
             self.annotations.tell(each, outcome)
         self._open.pop(each.place, None)
         self.limit.note(self.tally)
@@ -256,7 +263,8 @@ class TargetPrecoro(Target):
         stream = each.route.stream
         who = f"{stream} {key}" if key else f"{stream}, record {each.place} of the input"
         told = reason if reason.startswith(f"{each.route.resource.name} ") else f"{who}: {reason}"
-        self.logger.error("%s", told)
+        if not self.dry:  # it is in the preview
+            self.logger.error("%s", told)
         self.rejects.add(stream, each.schema, each.key_properties, each.record, told)
 
     # Messages
@@ -268,7 +276,7 @@ class TargetPrecoro(Target):
         try:
             super()._process_record_message(message_dict)
         except (InvalidRecord, MissingKeyPropertiesError) as problem:
-            sink = cast("PrecoroSink", self.get_sink(str(message_dict.get("stream"))))
+            sink = cast("GatheringSink", self.get_sink(str(message_dict.get("stream"))))
             record = message_dict.get("record") or {}
             pending = self.take(sink, record, wanted_of(sink.route, record), sink.route)
             reason = str(problem).splitlines()[0]
@@ -361,41 +369,56 @@ class TargetPrecoro(Target):
             self.logger.warning("Stopped: %s", problem)
             code = problem.exit_code
             # Whoever writes to us is not to fail for our limits; it comes again, from our state.
-            for _ in file_input or sys.stdin:
+            for _ in (file_input or sys.stdin) if not self.config.get("apply_plan") else ():
                 pass
         except PrecoroError as problem:
             self.logger.error("Stopped: %s", problem)
             code = _FAILED_ROWS
         finally:
             self._close()
-        failed = sum(self.tally.total(action) for action in ("rejected", "waiting", "stale"))
+        failing = ("rejected",) if self.dry else ("rejected", "waiting", "stale")
+        failed = sum(self.tally.total(action) for action in failing)
         return code or (_FAILED_ROWS if failed else 0)
 
     def _work(self, file_input: IO[str] | None) -> None:
         if self.config.get("apply_plan"):
             if self.dry:
                 raise SettingsError("apply_plan and dry_run exclude each other.")
-            apply_plan(self.config["apply_plan"], self)
-            for _ in file_input or (() if sys.stdin.isatty() else sys.stdin):
-                pass  # whoever writes to us is heard, but a plan needs no input
+            steps = read_plan(self.config["apply_plan"], self.config)
+            self._hear_out(file_input or (() if sys.stdin.isatty() else sys.stdin))
+            with self.writing():
+                cast("Applying", self.engine).apply(steps)
             return
+        if self.dry:
+            _ = self.preview  # a plan that cannot be saved is told before anything is asked
         self.listen(file_input)
         if self.dry:
             self.preview.finish(self.tally.lines())
-            if self.config.get("plan_path"):
-                save_plan(self.config["plan_path"], self)
+
+    def _hear_out(self, lines: Iterable[str]) -> None:
+        """Read the input to its end: a plan needs none, but whoever writes to us is not to fail."""
+        records = sum('"RECORD"' in line for line in lines)
+        if records:
+            self.logger.warning(
+                "apply_plan is set, so the input's %d records are ignored: only the plan in %s is "
+                "carried out.",
+                records,
+                self.config["apply_plan"],
+            )
 
     def _close(self) -> None:
         self._release_states()
         for file in (self.rejects, self.report, self.links):
             file.close()
+        if "preview" in self.__dict__:
+            self.preview.close()
         self._summarise()
         for name in ("engine", "journal", "client"):
             if name in self.__dict__:
                 getattr(self, name).close()
 
     def _summarise(self) -> None:
-        for line in self.tally.lines():
+        for line in self.tally.lines() if not self.dry else ():
             self.logger.info("%s", line)
         methods = self.client.requests_by_method if "client" in self.__dict__ else {}
         told = ", ".join(f"{many} {method}" for method, many in sorted(methods.items())) or "none"

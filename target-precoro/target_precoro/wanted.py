@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from precoro_api import BY_NAME
@@ -65,7 +66,7 @@ class Wanted:
     unknown: frozenset[str] = frozenset()
     problems: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def references(self) -> list[Reference]:
         """What is still to be resolved before it can be written."""
         found = [*self.place.values(), *self.values.values()]

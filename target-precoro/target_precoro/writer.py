@@ -119,19 +119,20 @@ class Writer:
             and self.learned.patch_takes_fields is None
         )
 
-    def cost(self, step: Create | Update) -> tuple[int, int]:
-        """The fewest and the most requests that a step takes, by what is known of the API."""
+    def ways(self, step: Create | Update) -> list[tuple[str, ...]]:
+        """The methods of the requests that a step takes: one way, or all that may be."""
         learned = self.learned
         if isinstance(step, Create):
-            linked = not step.external_id or learned.post_takes_external_id is True
-            sure = linked or learned.post_takes_external_id is False
-            return (1 if linked or not sure else 2), (1 if linked else 2)
-        links = EXTERNAL_ID in step.changes
+            takes = learned.post_takes_external_id
+            if not step.external_id or self._resource.patch is None or takes is True:
+                return [("POST",)]
+            return [("POST", "PATCH")] if takes is False else [("POST",), ("POST", "PATCH")]
         if set(step.changes) == {EXTERNAL_ID} or self._resource.update is None:
-            return 1, 1
+            return [("PATCH",)]
         if self._patches() and (learned.patch_takes_fields or self._method == "patch"):
-            return 1, 1
-        return (1 if self._patches() else 1 + links), (2 if self._patches() else 1 + links)
+            return [("PATCH",)]
+        put = ("PUT", "PATCH") if EXTERNAL_ID in step.changes else ("PUT",)
+        return [("PATCH",), put, ("PATCH", *put)] if self._patches() else [put]
 
     # Creating
 
@@ -252,7 +253,7 @@ class Writer:
             both = {
                 name: value for name, value in both.items() if value is not None or name in form
             }
-            return self._proven("PATCH", self._sure(resource.patch, both, key, step), key, form)
+            return self._proven("PATCH", self._sure(resource.patch, both, key, step), key, step)
         if self._patches():
             row = self._patch_fields(key, step, form)
             if row is not None:
@@ -263,10 +264,10 @@ class Writer:
             # This PUT clears what it does not name: put it back, and name everything from now on.
             self.learned.put_clears = True
             row = self._sure(resource.update, {**self._whole(step), **form}, key, step)
-        return self._proven("PUT", row, key, form)
+        return self._proven("PUT", row, key, step)
 
-    def _proven(self, method: str, row: Row, key: str, form: Mapping[str, Any]) -> Row:
-        left = self._left(form, row)
+    def _proven(self, method: str, row: Row, key: str, step: Update) -> Row:
+        left = self._left(step.form, row, step.row)
         if left:
             raise UnexpectedAnswer(
                 f"{method} was accepted, but the answer still shows the old {', '.join(left)}",
@@ -291,7 +292,7 @@ class Writer:
             if self._method == "patch" or self.learned.patch_takes_fields:
                 raise
             return None
-        self.learned.patch_takes_fields = not self._left(form, row)
+        self.learned.patch_takes_fields = not self._left(form, row, step.row)
         if self.learned.patch_takes_fields:
             return row
         if self._method == "patch":
@@ -308,7 +309,7 @@ class Writer:
             answer = self._call(call, form, key, step.place, step.row)
         except OutcomeUnknown:
             now = {**step.row, **self._reread(step.row, key, step.place)}
-            if not self._left(form, now):
+            if not self._left(form, now, step.row):
                 return now
             # It did not happen, or not yet; these are absolute values, so twice is once.
             answer = self._call(call, form, key, step.place, step.row)
@@ -406,17 +407,26 @@ class Writer:
         body = _nested(self._resource, form) if call.json else form
         return self._client.write(self._resource, call, body, path=path or None, record_key=key)
 
-    def _left(self, form: Mapping[str, Any], row: Mapping[str, Any]) -> list[str]:
-        """The sent fields that this row does not say yet."""
-        return [
-            key.name
-            for key in form_keys(self._resource).values()
-            if key.key in form
-            and key.shown_as in row
-            and not says(
-                self._resource, key, row[key.shown_as], form[key.key], whole=form[key.key] == [""]
-            )
-        ]
+    def _left(
+        self,
+        form: Mapping[str, Any],
+        row: Mapping[str, Any],
+        before: Mapping[str, Any] | None = None,
+    ) -> list[str]:
+        """The sent fields that this row does not say yet; of lists, what was to go as well."""
+        left = []
+        for key in form_keys(self._resource).values():
+            if key.key not in form or key.shown_as not in row:
+                continue
+            sent, shown = form[key.key], row[key.shown_as]
+            gone: set[str] = set()
+            if key.is_list:
+                old = (before or {}).get(key.shown_as)
+                gone = set(form_value(key, old)) - set(form_value(key, sent))
+                gone &= set(form_value(key, shown))
+            if gone or not says(self._resource, key, shown, sent):
+                left.append(key.name)
+        return left
 
     def _lost(self, step: Update, row: Mapping[str, Any]) -> list[str]:
         """Writable values that the record had, that no one changed, and that are gone."""

@@ -4,9 +4,11 @@ import contextlib
 import io
 import json
 import os
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 from precoro_sandbox import Sandbox, SandboxClock
@@ -14,6 +16,7 @@ from target_precoro.target import TargetPrecoro
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 SPEED = 6000
 
@@ -77,6 +80,19 @@ def singer(stream: str, records: list[dict[str, Any]], state_every: int = 50) ->
 
 
 @pytest.fixture
+def singer_file(tmp_path: Path) -> Callable[..., Path]:
+    """Write the messages of one stream, or of several, to a file."""
+
+    def write(*streams: tuple[str, list[dict[str, Any]]], **more: Any) -> Path:
+        path = tmp_path / f"{len(list(tmp_path.glob('*.singer')))}.singer"
+        lines = [line for stream, records in streams for line in singer(stream, records, **more)]
+        path.write_text("".join(f"{line}\n" for line in lines))
+        return path
+
+    return write
+
+
+@pytest.fixture
 def load() -> Callable[..., Run]:
     """Send records of one stream, or whole lines, to a sandbox through the target."""
 
@@ -89,6 +105,8 @@ def load() -> Callable[..., Run]:
         **settings: Any,
     ) -> Run:
         given = lines if lines is not None else singer(stream, records or [])
+        if sandbox.served:
+            sandbox.clock.advance(61)  # runs ask the same, which is allowed once a minute
         before = len(sandbox.served)
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
@@ -110,3 +128,38 @@ def load() -> Callable[..., Run]:
         )
 
     return run
+
+
+@pytest.fixture
+def launch(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start real processes of the target; each is killed with the test."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(sandbox: Sandbox, given: IO[str] | int, **settings: Any) -> subprocess.Popen[str]:
+        config = tmp_path / f"config-{len(started)}.json"
+        config.write_text(
+            json.dumps(
+                {
+                    "auth_token": sandbox.account.token,
+                    "email": sandbox.account.email,
+                    "base_url": sandbox.url,
+                    "clock_speed": int(sandbox.clock.speed),
+                    **settings,
+                }
+            )
+        )
+        process = subprocess.Popen(
+            [sys.executable, "-m", "target_precoro", "--config", str(config)],
+            stdin=given,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()

@@ -180,7 +180,7 @@ def test_options_without_external_ids_are_told_apart_by_their_parents(field, loa
     run = load(sandbox, STREAM, records, **settings)
     assert run.tally == {STREAM: {"created": 3}}
     parents = [(row.get("parent") or {}).get("id") for row in rows(sandbox) if row["code"] == "1"]
-    assert parents == [tops[0]["id"], tops[1]["id"], None]
+    assert Counter(parents) == Counter([tops[0]["id"], tops[1]["id"], None])
     assert load(sandbox, STREAM, records, **settings).tally == {STREAM: {"unchanged": 3}}
 
 
@@ -231,7 +231,7 @@ def test_a_lost_answer_is_not_taken_from_the_namesake_below_another_parent(field
     run = load(sandbox, STREAM, records)
     assert run.code == 0
     parents = [row["parent"]["id"] for row in rows(sandbox) if row["code"] == "1"]
-    assert parents == [row["id"] for row in tops]
+    assert sorted(parents) == [row["id"] for row in tops]
 
 
 # Fields

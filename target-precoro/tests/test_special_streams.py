@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from precoro_sandbox import Fault
 
@@ -216,3 +218,17 @@ def test_a_refused_payment_is_told_on_its_invoice(company, load):
     run = load(company, "payments", [record], external_integration_log=True)
     assert run.code == 1
     assert "more than the" in invoice["externalIntegrationLog"]
+
+
+@pytest.mark.parametrize("stream", ["approvals", VALUES, "suppliers"])
+def test_a_value_that_does_not_fit_its_schema_is_not_told(company, load, caplog, stream):
+    schema = {"properties": {"value": {"type": "integer"}}}
+    record = {"value": "UA99 3220 0100", "externalId": "1", "document": "invoices"}
+    lines = [
+        {"type": "SCHEMA", "stream": stream, "schema": schema, "key_properties": []},
+        {"type": "RECORD", "stream": stream, "record": record},
+    ]
+    run = load(company, lines=[json.dumps(line) for line in lines], allow_approvals=True)
+    assert run.tally == {stream: {"rejected": 1}}
+    assert "value: str does not fit" in caplog.text
+    assert "3220" not in caplog.text
