@@ -132,12 +132,12 @@ class Client:
         # The pages that the first one announces are known, and may be under way at once.
         numbers = range(2, (page.total_pages or 1) + 1) if page.has_next else range(0)
         for following in in_order((partial(read, number) for number in numbers), self.quota):
-            page = _different(resource, page, following)
+            page = _following(resource, page, following, read)
             yield page
             if not page.has_next:
                 return
         while page.has_next:
-            page = _different(resource, page, read(page.number + 1))
+            page = _following(resource, page, read(page.number + 1), read)
             yield page
 
     def peek(
@@ -345,9 +345,13 @@ def _known(endpoint: Endpoint | None, resource: Resource, what: str) -> Endpoint
     return endpoint
 
 
-def _different(resource: Resource, previous: Page, page: Page) -> Page:
-    """The page, unless it is the one before again: then the API ignores `page`."""
-    if page.rows and page.rows == previous.rows:
+def _following(resource: Resource, previous: Page, page: Page, read: Callable[[int], Page]) -> Page:
+    """The page. Raises UnexpectedAnswer where the API ignores `page` and gave the one before.
+
+    A page's worth of rows that came meanwhile repeats it as well: then the one before holds others.
+    """
+    repeated = page.rows and page.rows == previous.rows
+    if repeated and read(previous.number).rows == page.rows:
         raise errors.UnexpectedAnswer(
             f"page {page.number} is page {previous.number} again", resource=resource.name
         )

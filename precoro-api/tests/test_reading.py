@@ -134,6 +134,23 @@ def test_payments_of_the_last_days_are_proven_by_when_they_were_made(company, di
     assert reading.readings == (2 if dialect == "new" else 1)
 
 
+@pytest.mark.parametrize("after", [1, 2, 3])
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("resource", [SUPPLIERS, TERMS, PAYMENTS], ids=lambda each: each.name)
+def test_a_page_of_rows_that_comes_between_two_requests_repeats_a_page_and_hides_none(
+    company, resource, dialect, after
+):
+    shop = company(resource, pagination=dialect)
+    made = shop.make(45)
+    shop.meanwhile({after: lambda: shop.make(SIZE)})
+    reading = shop.reading()
+    handed = [row["id"] for row in reading.rows()]
+    first = handed[: SIZE * (after + 1)]
+    assert first[-SIZE:] == first[-2 * SIZE : -SIZE]  # the page that came twice
+    assert set(made) <= set(handed)
+    assert reading.whole
+
+
 def test_a_list_that_grew_by_a_page_is_read_from_its_new_end(company):
     # A row slips by in the first reading, and is then pushed to a page behind the last one.
     shop = company(pagination="new")

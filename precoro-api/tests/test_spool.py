@@ -342,7 +342,7 @@ def test_processes_that_begin_and_write_at_once_lose_nothing(path, spool):
     read += spool.events()
     for run in runs:
         run.communicate()
-        assert run.returncode == 0
+    assert [run.returncode for run in runs] == [0] * 4
     assert sorted(each.event.id for each in read) == [
         1000 * number + each for number in range(4) for each in range(50)
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +12,10 @@ from precoro_api.fields import Field, Kind, unwrap
 from precoro_api.settings import Setting
 from typing_extensions import override
 
-from tap_precoro.files import FileRef, Folder
-from tap_precoro.streams import PrecoroStream
+from tap_precoro.drift import told
+from tap_precoro.failures import FileRef
+from tap_precoro.files import Folder
+from tap_precoro.streams import EXTRA, PrecoroStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,12 +41,15 @@ ATTACHMENT_MAX_MB = Setting(
     default=100,
 )
 _MB = 1_000_000
+_LATE = "late_files_of_run"
+"""In the state, so that it tells which of them the warehouse has."""
 
 
 class AttachmentStream(PrecoroStream):
     """The files of the documents whose details are read; their streams hand them in."""
 
     selected_by_default = False  # without details there is nothing to hand in
+    STATE_MSG_FREQUENCY = sys.maxsize  # what came late is in the state once all of it is out
 
     def __init__(self, tap: TapPrecoro) -> None:
         resource = BY_NAME["attachments"]
@@ -68,18 +75,20 @@ class AttachmentStream(PrecoroStream):
         """Write what a document's detail says of its files, and fetch those that are not there."""
         entries = unwrap(document.get("attachments"))
         for entry in entries if isinstance(entries, list) else ():
-            row = entry if isinstance(entry, dict) else {"id": entry}
-            of = {
+            row = {
+                **(entry if isinstance(entry, dict) else {"id": entry}),
                 "documentType": resource.name,
                 "documentId": document.get("id"),
                 "documentIdn": idn,
             }
-            record = self.read({**row, **of})
+            record = self.read(row)
             if record["id"] is None or record["id"] in self._seen:
                 continue
+            self.keys.look(self.client.quota, (row,))
             self._seen.add(record["id"])
             if self.folder is not None:
-                file = FileRef(record["id"], record["name"], record["size"], resource.name, idn)
+                name, size = record["name"], record["size"]
+                file = FileRef(record["id"], name, size, resource.name, idn, row)
                 record["path"] = self.folder.fetch(file)
                 if not self.folder.noted:
                     # Neither the file nor its failure is on record: no bookmark may pass it.
@@ -88,16 +97,34 @@ class AttachmentStream(PrecoroStream):
                         "from here on are read again in the next run."
                     )
             self.write(record)
+        self._tell_of_keys()
+
+    def _tell_of_keys(self) -> None:
+        """At once, as this stream's own turn is over."""
+        unknown = self.keys.unknown
+        news = {key: kind for key, kind in unknown.items() if key not in self.tally.unknown}
+        if news:
+            self.tally.unknown = dict(unknown)
+            self.logger.warning(
+                "%s: kept in %s, as no column knows them: %s.", self.name, EXTRA, told(news)
+            )
+        self.keys.keep(self.client.quota)
 
     @override
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Nothing by itself; files that failed in earlier runs are tried again first."""
-        if not self.precoro.fetching and not self.testing:
+        """Those of files that failed in earlier runs and are there now; else nothing by itself."""
+        if self.testing:
+            return
+        if not self.precoro.fetching:
             self.logger.warning(
                 "attachments come with the details of documents: select some of them too, such "
                 "as invoices_details."
             )
-        if self.folder is not None:
-            for _ in self.folder.retry_failed():
-                pass
-        return iter(())
+        if self.folder is None:
+            return
+        run, state = secrets.token_hex(4), self.stream_state
+        for file, path in self.folder.retry_failed(run, arrived=state.get(_LATE) or ""):
+            if path is not None and file.told:
+                yield {**self.read(file.told), "path": path}
+                state[_LATE] = run  # it is out
+                self.state_manager.is_flushed = False

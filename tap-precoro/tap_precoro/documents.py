@@ -19,7 +19,7 @@ from tap_precoro.resume import Listed, Memory
 from tap_precoro.streams import PrecoroStream, utc_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     from precoro_api import Resource
@@ -28,7 +28,14 @@ if TYPE_CHECKING:
     from tap_precoro.tap import TapPrecoro
     from tap_precoro.values import ValueStream
 
-__all__ = ["DETAIL_LIMIT", "DETAIL_ORDER", "DetailStream", "DocumentStream", "LineStream"]
+__all__ = [
+    "DETAIL_LIMIT",
+    "DETAIL_ORDER",
+    "DetailStream",
+    "DocumentStream",
+    "LineStream",
+    "hand_out",
+]
 
 DETAIL_LIMIT = Setting(
     "detail_limit",
@@ -76,12 +83,8 @@ class DocumentStream(PrecoroStream):
             self.memory.write(self.stream_state, str(self.replication_key), most=most)
             self.state_manager.is_flushed = False
 
-    def emit(self, document: Mapping[str, Any], listed: Listed) -> None:
-        """Write the records of one document."""
-        for record in self.records_of(document, listed):
-            self.write(record)
-
     @abstractmethod
+    @override
     def records_of(self, document: Mapping[str, Any], listed: Listed) -> Iterator[dict[str, Any]]:
         """The records of one document."""
 
@@ -184,7 +187,10 @@ class Fetch:
             if isinstance(document, NotFound):
                 self.leader.logger.warning("Listed, but gone when it was fetched: %s", document)
             else:
-                yield from self._hand_out(listed, document, due)
+                takers = [reader for reader in self.readers if listed in due[reader.name]]
+                yield from hand_out(
+                    self._tap, self._resource, self.leader, takers, document, listed
+                )
             following = wanted[number] if number < len(wanted) else None
             for reader in self.readers:
                 reader.memory.took(listed, following, newest=self._newest)
@@ -197,21 +203,12 @@ class Fetch:
                 reader.memory.finish()
                 reader.remember()
 
-    def _hand_out(
-        self, listed: Listed, document: Mapping[str, Any], due: Mapping[str, set[Listed]]
-    ) -> Iterator[dict[str, Any]]:
-        attachments = self._tap.attachments
-        if attachments is not None and attachments.selected:
-            attachments.emit(self._resource, listed.idn, document)
-        for reader in self.readers:
-            if listed in due[reader.name] and reader is not self.leader:
-                reader.emit(document, listed)
-        if listed in due[self.leader.name]:
-            yield from self.leader.records_of(document, listed)
-
     def _due(self, reader: DocumentStream, listing: Listing) -> set[Listed]:
         asked_at = utc_text(listing.asked_at)
-        return reader.memory.due(listing.documents, asked_at, reader.overlap)
+        due = reader.memory.due(listing.documents, asked_at, reader.overlap)
+        pushed = self._tap.pushed
+        known = pushed.fetched(reader) if pushed else {}
+        return {each for each in due if not each.changed or known.get(each.idn) != each.changed}
 
     @property
     def _limit(self) -> int | None:
@@ -235,3 +232,24 @@ class Fetch:
                 return listing
         listing.complete(reading.asked_at)
         return listing
+
+
+def hand_out(
+    tap: TapPrecoro,
+    resource: Resource,
+    leader: PrecoroStream,
+    takers: Iterable[PrecoroStream],
+    document: Mapping[str, Any],
+    listed: Listed,
+) -> Iterator[dict[str, Any]]:
+    """The leader's records of a document; those of the other takers are written, and its files."""
+    if tap.attachments is not None:
+        tap.attachments.emit(resource, listed.idn, document)
+    leads = False
+    for taker in takers:
+        leads = leads or taker is leader
+        if taker is not leader:
+            for record in taker.records_of(document, listed):
+                taker.write(record)
+    if leads:
+        yield from leader.records_of(document, listed)

@@ -1,4 +1,4 @@
-"""Keys that the table does not know, and keys that used to come and come no more."""
+"""Keys that no column knows, and keys that used to come and come no more."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ STRICT_SCHEMA = Setting(
     "strict_schema",
     "boolean",
     "Strict schema",
-    "Fail a stream before its data goes out when Precoro sends a key that no column knows, or no "
-    "longer sends one that it used to; without it both are reported at the end.",
+    "Fail a stream before a row goes out that has a key no column knows, before its first rows go "
+    "out if they lack a key that every row used to have, and at the end of a list read whole if no "
+    "row has a key that some used to have. Without it this is reported at the end.",
     default=False,
 )
 
@@ -42,32 +43,57 @@ class Keys:
         self.misfits: dict[str, str] = {}
         self._known = frozenset(known)
         self._strict = strict
+        self._refused = False
         self._seen: set[str] = set()
+        self._in_all: set[str] = set()
         self._before: frozenset[str] | None = None
+        self._in_all_before: frozenset[str] = frozenset()
         self._accepted: frozenset[str] = frozenset()
+        self._kept: tuple[list[str], list[str]] | None = None
 
-    def look(self, quota: Quota, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Note the keys of some rows. Raises SchemaDrifted where the settings are strict."""
+    def look(self, quota: Quota, rows: Iterable[Mapping[str, Any]], *, whole: bool = False) -> None:
+        """Note the keys of rows that are not out yet; `whole` with the last of a list read whole.
+
+        Raises SchemaDrifted where the settings are strict. A missing key proves something in the
+        first rows only if every row used to have it; or else when all rows were seen.
+        """
+        rows = tuple(rows)
+        first = not self._seen
+        for row in rows:
+            if not self._seen:
+                self._seen, self._in_all = set(row), set(row)
+                continue
+            if not row.keys() <= self._seen:
+                self._seen |= row.keys()
+            if not self._in_all <= row.keys():
+                self._in_all &= row.keys()
+        self.look_at_others(quota, rows)
+        if self._strict and self._seen:
+            every = self._in_all_before
+            missing = [key for key in self.vanished if whole or (first and key in every)]
+            if missing:
+                raise self._drifted(f"Precoro no longer sends {', '.join(missing)}")
+
+    def look_at_others(self, quota: Quota, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Note of rows only what no column knows, as they are not like the stream's own."""
+        self._recall(quota)
+        for row in rows:
+            if not row.keys() <= self._known:
+                for key in row.keys() - self._known - self.unknown.keys():
+                    self.unknown[key] = _kind(row[key])
+        strange = {key: kind for key, kind in self.unknown.items() if key not in self._accepted}
+        if self._strict and strange:
+            raise self._drifted(f"Precoro sends {told(strange)}, which no column knows")
+
+    def _recall(self, quota: Quota) -> None:
         if self._before is None:
             before = frozenset(quota.recall(f"keys:{self.stream}") or ())
             self._before, self._accepted = before & self._known, before - self._known
-        here: set[str] = set()
-        for row in rows:
-            if not row.keys() <= here:
-                here |= row.keys()
-                for key in row.keys() - self._known:
-                    self.unknown.setdefault(key, _kind(row[key]))
-        first = not self._seen
-        self._seen |= here
-        if not self._strict or not here:
-            return
-        strange = {key: kind for key, kind in self.unknown.items() if key not in self._accepted}
-        if strange:
-            raise self._drifted(f"Precoro sends {told(strange)}, which no column knows")
-        if first and self.vanished:
-            raise self._drifted(f"Precoro no longer sends {', '.join(self.vanished)}")
+            in_all = quota.recall(f"keys of all:{self.stream}")
+            self._in_all_before = self._before if in_all is None else frozenset(in_all)
 
     def _drifted(self, did: str) -> SchemaDrifted:
+        self._refused = True
         return SchemaDrifted(did, resource=self.stream)
 
     @property
@@ -79,9 +105,18 @@ class Keys:
 
     def keep(self, quota: Quota) -> None:
         """Let the next run know which keys came: it accepts them, and what vanished is past."""
+        if self._refused or not (self._seen or self.unknown):
+            return
+        before = self._before or frozenset()
+        in_all = self._in_all_before
         if self._seen:
-            seen = sorted(self._seen | self._accepted)
-            quota.remember(f"keys:{self.stream}", seen, _REMEMBERED)
+            in_all = self._known & self._in_all & (in_all | (self._known - before))
+        seen = (self._seen or before) | self.unknown.keys() | self._accepted
+        kept = sorted(seen), sorted(in_all)
+        if kept != self._kept:
+            self._kept = kept
+            for what, keys in zip(("keys", "keys of all"), kept, strict=True):
+                quota.remember(f"{what}:{self.stream}", keys, _REMEMBERED)
 
 
 def told(kinds: Mapping[str, str]) -> str:

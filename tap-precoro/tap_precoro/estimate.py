@@ -143,8 +143,8 @@ class _Asking:
             return Need(stream.name, self._parents[resource.name], note="read with its children")
         since, listing = stream.since(), self._tap.listing(resource)
         reach = listing.earliest(since) if listing else since
-        window = stream._window().items()  # noqa: SLF001 - what it would ask itself
-        return self._listed(stream.name, self._tap.reading(resource, reach, [*window]))
+        reading = self._tap.reading(resource, reach, [*stream.window.items()])
+        return self._listed(stream.name, reading)
 
     def _of_children(self, stream: NestedStream) -> Need:
         parent = stream.parent
@@ -202,7 +202,7 @@ class _Asking:
     def _names_of_custom_fields(self) -> list[Need]:
         """Where custom values get names: their lists, and the options of fields in use."""
         holders = {
-            each._source_holder if isinstance(each, ValueStream) else each.holder  # noqa: SLF001
+            each.source_holder if isinstance(each, ValueStream) else each.holder
             for each in self._streams.values()
         }
         families: dict[str, int] = {}

@@ -1,16 +1,16 @@
 """Files of documents, in a folder anywhere: each is fetched once, and lies there whole.
 
-`<folder>/<document>/<idn>/<id>-<name>`; what could not be had stands in `<folder>/failed.jsonl`.
+`<folder>/<document>/<idn>/<id>-<name>`; what could not be had stands in `<folder>/failed.jsonl`,
+until it is there and a later run knows that its record with the path has arrived.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import posixpath
 import unicodedata
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ from precoro_api import (
 )
 from precoro_api.download import TooLarge
 
+from tap_precoro.failures import Failure, Failures, FileRef
 from tap_precoro.storage import Storage, StorageTrouble
 
 if TYPE_CHECKING:
@@ -33,12 +34,11 @@ if TYPE_CHECKING:
 
     from precoro_api import Client
 
-__all__ = ["FileRef", "Folder", "path_in_folder", "safe_name"]
+__all__ = ["Folder", "path_in_folder", "safe_name"]
 
 logger = logging.getLogger(__name__)
 
 _ATTACHMENTS = BY_NAME["attachments"]
-_FAILED = "failed.jsonl"
 _PART = ".part"
 _LONGEST_NAME = 120
 _LONGEST_ENDING = 20
@@ -51,17 +51,6 @@ _DEVICES = frozenset(
 )
 _ENOUGH = 3
 """Failures in a row that are no fault of the file's, or tries of one that is gone."""
-
-
-@dataclass(frozen=True)
-class FileRef:
-    """A file as a document names it: by its id, and with a name and a size where it tells them."""
-
-    id: int
-    name: str | None
-    size: int | None
-    document: str
-    idn: str
 
 
 def safe_name(name: str | None) -> str:
@@ -98,44 +87,6 @@ def path_in_folder(file: FileRef) -> str:
     return posixpath.join(safe_name(file.document), safe_name(file.idn), name)
 
 
-@dataclass(frozen=True)
-class _Failure:
-    """A file that could not be had: why, its least size if it was too large, how often gone."""
-
-    file: FileRef
-    reason: str
-    least: int = 0
-    gone: int = 0
-
-    @property
-    def line(self) -> str:
-        """The failure as JSON, without anything secret."""
-        known = {**asdict(self.file), "reason": self.reason, "least": self.least, "gone": self.gone}
-        return json.dumps(known)
-
-    @classmethod
-    def read(cls, line: bytes) -> _Failure | None:
-        """A failure that was kept; None where the line is none."""
-        try:
-            known = json.loads(line)
-            name, size = known["name"], known["size"]
-            file = FileRef(
-                id=int(known["id"]),
-                name=None if name is None else str(name),
-                size=None if size is None else int(size),
-                document=str(known["document"]),
-                idn=str(known["idn"]),
-            )
-            least, gone = int(known.get("least", 0)), int(known.get("gone", 0))
-            return cls(file, str(known["reason"]), least, gone)
-        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-            return None
-
-
-def _key(file: FileRef) -> tuple[str, str, int]:
-    return file.document, file.idn, file.id
-
-
 class Folder:
     """Where files go: a local path, or any address that fsspec and its plugins know.
 
@@ -147,23 +98,23 @@ class Folder:
             raise SettingsError("attachments_path is empty: name a folder, or leave it out.")
         self._client = client
         self._most = most
-        self._failures: dict[tuple[str, str, int], _Failure] = {}
         self._tried: set[tuple[str, str, int]] = set()
         self._in_a_row = ("", 0)
         self._stopped = ""
         self._sizes_tell = True
-        self.noted = True
-        """Whether all that failed is on record: until then no bookmark may pass its document."""
         try:
             self._storage = Storage(url)
-            self._storage.write(_FAILED + _PART, b"")
-            self._storage.remove(_FAILED + _PART)
-            self._load()
+            self._failures = Failures(self._storage)
         except StorageTrouble as problem:
             raise SettingsError(
                 f"attachments_path cannot be used: {problem}. Name a folder that can be written "
                 "to; one elsewhere may need a plugin of fsspec, such as s3fs."
             ) from None
+
+    @property
+    def noted(self) -> bool:
+        """Whether all that failed is on record: until then no bookmark may pass its document."""
+        return self._failures.saved
 
     def path_of(self, file: FileRef) -> str:
         """Where a file goes."""
@@ -175,6 +126,8 @@ class Folder:
         Raises QuotaSpent and BadCredentials, after which nothing else can be had either.
         """
         path = self._attempt(file)
+        if path is not None:
+            self._failures.forget(file)
         kind, many = self._in_a_row
         if kind and many >= _ENOUGH and not self._stopped:
             self._stopped = kind
@@ -189,17 +142,25 @@ class Folder:
             )
         return path
 
-    def retry_failed(self) -> Iterator[tuple[FileRef, str | None]]:
+    def retry_failed(self, run: str, arrived: str = "") -> Iterator[tuple[FileRef, str | None]]:
         """Try the files that failed in earlier runs; each with where it lies now, or None.
 
-        Those that failed again go to the end of the list, so that none is in the way for ever.
+        Those that failed again go to the end of the list, so that none is in the way for ever. One
+        that is there now comes again in each run, until `arrived` is the `run` that it came in:
+        what this run sends may be lost behind it.
         """
-        for failure in tuple(self._failures.values()):
+        self._failures.forget_sent(arrived)
+        for failure in self._failures:
             if self._stopped:
                 return
             if failure.gone >= _ENOUGH:
                 continue
-            yield failure.file, self._attempt(failure.file)
+            path = self._attempt(failure.file)
+            yield failure.file, path
+            if path is not None and failure.file.told:
+                self._failures.note(replace(failure, sent=run))
+            elif path is not None:
+                self._failures.forget(failure.file)  # nothing is known that could be sent
             if self._in_a_row[1] >= _ENOUGH:
                 logger.warning(
                     "%d files that failed before fail again: the rest is left for the next run.",
@@ -209,14 +170,10 @@ class Folder:
                 return
 
     def _attempt(self, file: FileRef) -> str | None:
-        key = _key(file)
         try:
             path = self._existing(file)
-            if path is None and key in self._tried:
-                return None
-            if path is None and self._stopped:
-                if key not in self._failures:
-                    self._note(_Failure(file, "not tried: too many failed before it"))
+            if path is None and (self._stopped or file.key in self._tried):
+                self._failures.not_tried(file, "not tried: too many failed before it")
                 return None
             path = path or self._download(file)
         except (QuotaSpent, BadCredentials):
@@ -224,8 +181,6 @@ class Folder:
         except (PrecoroError, StorageTrouble) as problem:
             self._fail(file, problem)
             return None
-        if self._failures.pop(key, None):
-            self._save()
         return self._storage.shown(path)
 
     def _existing(self, file: FileRef) -> str | None:
@@ -240,7 +195,7 @@ class Folder:
         return None
 
     def _download(self, file: FileRef) -> str:
-        before = self._failures.get(_key(file))
+        before = self._failures.of(file)
         size = max((file.size or 0) if self._sizes_tell else 0, before.least if before else 0)
         if size > self._most:
             did = f"the file has {size} bytes, and {self._most} are wanted at most"
@@ -276,7 +231,7 @@ class Folder:
             reason, least = f"{reason} See attachment_max_mb.", problem.size
         if isinstance(problem, TryLater | NotAllowed):
             kind = "source"
-        before = self._failures.get(_key(file))
+        before = self._failures.of(file)
         gone = (before.gone if before else 0) + 1 if isinstance(problem, NotFound) else 0
         if not self._stopped:
             logger.warning(
@@ -289,35 +244,5 @@ class Folder:
             )
             last, many = self._in_a_row
             self._in_a_row = (kind, (many if kind == last else 0) + 1) if kind else ("", 0)
-        self._tried.add(_key(file))
-        self._note(_Failure(file, reason, least, gone))
-
-    def _note(self, failure: _Failure) -> None:
-        self._failures.pop(_key(failure.file), None)  # what failed last is tried last
-        self._failures[_key(failure.file)] = failure
-        self._save()
-
-    def _load(self) -> None:
-        for number, line in enumerate(self._storage.read(_FAILED).split(b"\n"), start=1):
-            failure = _Failure.read(line) if line.strip() else None
-            if failure is not None:
-                self._failures[_key(failure.file)] = failure
-            elif line.strip():
-                logger.warning("attachments_path: line %d of %s is left out.", number, _FAILED)
-
-    def _save(self) -> None:
-        lines = "".join(f"{each.line}\n" for each in self._failures.values())
-        if self._stopped == "storage":
-            self.noted = False
-            return
-        try:
-            if lines:
-                self._storage.write(_FAILED + _PART, lines.encode())
-                self._storage.move(_FAILED + _PART, _FAILED)
-            else:
-                self._storage.remove(_FAILED)
-            self.noted = True
-        except StorageTrouble as problem:
-            if self.noted:
-                logger.warning("attachments_path: %s cannot be written: %s.", _FAILED, problem)
-            self.noted = False
+        self._tried.add(file.key)
+        self._failures.note(Failure(file, reason, least, gone))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from precoro_api import Resource
 
-__all__ = ["MARKS", "is_invoice", "marks_of"]
+__all__ = ["MARKS", "is_invoice", "is_split", "marks_of"]
 
 MARKS = (
     Field("_is_credit_note", Kind.FLAG),
@@ -28,6 +28,12 @@ _WHOLE, _MAIN = 0, 10
 def is_invoice(resource: Resource) -> bool:
     """Whether the resource holds invoices or credit notes."""
     return "parentData" in resource.by_name
+
+
+def is_split(row: Mapping[str, Any]) -> bool:
+    """Whether an invoice has parts, or is one."""
+    index = str(row.get("splitIndex") or _WHOLE)
+    return index != str(_WHOLE) or bool(marks_of(row)["_is_split_child"])
 
 
 def marks_of(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from precoro_api import Resource
 
+    from tap_precoro.resume import Listed
     from tap_precoro.tap import TapPrecoro
     from tap_precoro.values import ValueStream
 
@@ -59,7 +60,7 @@ class ListStream(PrecoroStream):
     def rows(self) -> Iterator[dict[str, Any]]:
         if self.resource.name in self.precoro.parents:
             known = self.precoro.parents[self.resource.name]
-            self.keys.look(self.client.quota, known)
+            self.keys.look(self.client.quota, known, whole=True)
             yield from map(self.read, known)
             return
         since = self.since()
@@ -75,22 +76,34 @@ class ListStream(PrecoroStream):
                 changed = record.get(str(self.replication_key)) or ""
                 newest = max(newest, changed)
                 if not changed or changed >= due:
-                    yield record
-                    if self.values is not None and self.values.selected:
-                        self.values.emit(record, row)
+                    yield from self._with_values(record, row)
         if listing:
             listing.complete(asked_at)
         if self.replication_key:
             self.reached(newest, asked_at)
 
+    def _with_values(
+        self, record: dict[str, Any], row: Mapping[str, Any]
+    ) -> Iterator[dict[str, Any]]:
+        yield record
+        if self.values is not None and self.values.selected:
+            self.values.emit(record, row)
+
+    @override
+    def records_of(self, document: Mapping[str, Any], listed: Listed) -> Iterator[dict[str, Any]]:
+        row = {key: value for key, value in document.items() if key != self.resource.lines}
+        self.keys.look_at_others(self.client.quota, (row,))  # a detail has more than a listed row
+        yield from self._with_values(self.read(row), row)
+
     def _pages(
         self, since: datetime | None
     ) -> Iterator[tuple[tuple[Mapping[str, Any], ...], datetime | None]]:
         """Rows page by page, until the list is read whole, and when its first page was read."""
-        window = self._window()
+        window = self.window
         reading = self.precoro.reading(self.resource, since, [*window.items()])
         for number, page in enumerate(reading.pages(), start=1):
-            self.keys.look(self.client.quota, page.rows)
+            last = not page.has_next and since is None and not window
+            self.keys.look(self.client.quota, page.rows, whole=last)
             self.precoro.progress.at(self.name, "page", number, page.total_pages)
             self.precoro.check_filter(self.resource, page.rows)
             yield page.rows, reading.asked_at
@@ -105,7 +118,8 @@ class ListStream(PrecoroStream):
         days: int | None = self.config.get(PAYMENTS_WINDOW.name)
         return days if self.resource.window else None
 
-    def _window(self) -> dict[str, str]:
+    @property
+    def window(self) -> dict[str, str]:
         """The filter for the last days, once everything before them was read.
 
         It goes back to the day before the last run, too, where that is longer ago.

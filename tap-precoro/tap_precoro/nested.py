@@ -37,6 +37,7 @@ class NestedStream(PrecoroStream):
         for number, parent in enumerate(rows, start=1):
             self.precoro.progress.at(self.name, self.parent.name, number, len(rows))
             yield parent
+        self.keys.look(self.client.quota, (), whole=True)
 
     def of(self, parent: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
         """A row with its parent's id."""

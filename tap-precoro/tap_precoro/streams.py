@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from precoro_api import BadCredentials, NotAllowed, NotFound, PrecoroError, QuotaSpent
 from precoro_api.fields import Field, Kind, plain, read_row
+from precoro_api.settings import Setting
 from singer_sdk import Stream
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from typing_extensions import override
@@ -16,19 +17,27 @@ from tap_precoro.drift import Keys, told
 from tap_precoro.invoices import MARKS, is_invoice, marks_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from precoro_api import Client, Resource
     from singer_sdk.helpers.types import Context, Record
 
+    from tap_precoro.resume import Listed
     from tap_precoro.tally import StreamTally
     from tap_precoro.tap import TapPrecoro
 
-__all__ = ["EXTRA", "PrecoroStream", "Stopped", "schema_of", "utc_text"]
+__all__ = ["COMPANY", "EXTRA", "PrecoroStream", "Stopped", "schema_of", "utc_text"]
 
 EXTRA = "_extra"
 """The column that keeps what no declared column can hold."""
 
+COMPANY = Setting(
+    "company",
+    "string",
+    "Company",
+    "A name that becomes the column `company` of all records, and the first of their keys: for "
+    "the companies of several tokens in one warehouse.",
+)
 _LEAST_OVERLAP = 1
 """Seconds: stamps have whole ones, and `modifiedSince` may exclude its own."""
 
@@ -82,17 +91,34 @@ class PrecoroStream(Stream):
         self.columns = {field.name: field for field in fields}
         self.marked = is_invoice(resource) and "parentData" in self.columns
         self.holder = holder if tap.custom_field_columns else None
-        ours = dict.fromkeys(MARKS) if self.marked else {}
+        ours = list(MARKS) if self.marked else []
         if self.holder is not None:
-            ours |= dict.fromkeys(tap.catalogue.columns_of(self.holder).values())
-        self._blank: dict[str, Any] = dict.fromkeys([*self.columns, *(f.name for f in ours)])
-        super().__init__(tap, name=name, schema=schema_of([*self.columns.values(), *ours]))
+            ours += tap.catalogue.columns_of(self.holder).values()
+        columns = [*self.columns.values(), *ours]
+        self._blank: dict[str, Any] = {column.name: None for column in columns}
+        self._company: str | None = tap.config.get(COMPANY.name)
+        if self._company is not None:
+            columns.insert(0, Field(COMPANY.name, Kind.TEXT))
+            self._blank[COMPANY.name] = self._company
+        super().__init__(tap, name=name, schema=schema_of(columns))
         self.precoro = tap
         self.resource = resource
         self.primary_keys = (resource.primary_key,)
         self.replication_key = replication_key
         self.keys = Keys(name, self.columns, strict=bool(self.config.get("strict_schema")))
         self._introduced = False
+
+    @property
+    @override
+    def primary_keys(self) -> Sequence[str]:
+        """The columns that name a record; with the company's name where that is a column."""
+        keys = tuple(self._primary_keys or ())
+        return keys if self._company is None else (COMPANY.name, *keys)
+
+    @primary_keys.setter
+    def primary_keys(self, keys: Sequence[str]) -> None:
+        # A catalog hands back what it was told.
+        self._primary_keys = tuple(key for key in keys if key != COMPANY.name)
 
     @property
     def client(self) -> Client:
@@ -126,12 +152,16 @@ class PrecoroStream(Stream):
     def rows(self) -> Iterator[dict[str, Any]]:
         """The records of this stream, in their columns' types."""
 
+    def records_of(self, document: Mapping[str, Any], listed: Listed) -> Iterator[dict[str, Any]]:
+        """The records of this stream that come of one whole document."""
+        raise NotImplementedError
+
     @override
     def get_records(self, context: Context | None) -> Iterator[dict[str, Any]]:
         """The records; what goes wrong with them is told and counted, and stays here."""
         with self.precoro.tally.counting(self.name, self.client) as tally:
             try:
-                for record in self.rows():
+                for record in self.precoro.records_of(self):
                     tally.records += 1
                     yield record
             except (NotAllowed, NotFound) as problem:

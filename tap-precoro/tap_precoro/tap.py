@@ -29,12 +29,13 @@ from tap_precoro.lists import PAYMENTS_WINDOW, ListStream
 from tap_precoro.nested import OptionStream, StockStream
 from tap_precoro.output import Interrupted, Output, OutputGone
 from tap_precoro.progress import Progress
-from tap_precoro.streams import PrecoroStream, Stopped
+from tap_precoro.pushed import RECONCILE_HOURS, WEBHOOK_SPOOL, Pushed, Way, pushed_of
+from tap_precoro.streams import COMPANY, PrecoroStream, Stopped
 from tap_precoro.tally import Tally
 from tap_precoro.values import ValueStream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from types import FrameType
 
@@ -78,6 +79,9 @@ class TapPrecoro(Command):
         STRICT_SCHEMA,
         ATTACHMENTS_PATH,
         ATTACHMENT_MAX_MB,
+        WEBHOOK_SPOOL,
+        RECONCILE_HOURS,
+        COMPANY,
     )
 
     message_writer_class = Output
@@ -196,6 +200,21 @@ class TapPrecoro(Command):
             return None
         return self._listings.setdefault(resource.name, Listing(resource, readers))
 
+    @cached_property
+    def pushed(self) -> Pushed | None:
+        """What webhooks told."""
+        return pushed_of(self)
+
+    def records_of(self, stream: PrecoroStream) -> Iterator[dict[str, Any]]:
+        """The records of a stream, in the way that this run has for it."""
+        way = self.pushed.way(stream) if self.pushed else Way.LIST
+        if way is Way.LIST:
+            yield from stream.rows()
+            if self.pushed:
+                self.pushed.list_read(stream)
+        elif self.pushed and way is Way.EVENTS:
+            yield from self.pushed.records(stream)
+
     # Discovery
 
     @override
@@ -256,6 +275,8 @@ class TapPrecoro(Command):
         try:
             self.filters  # noqa: B018 - a wrong filter stops before the first request
             self.tally.expect(self.sources)
+            if self.pushed:
+                self.pushed.forget()
             self.sync_all()
         except Interrupted:
             number, self.output.signal = self.output.signal or signal.SIGTERM, None
@@ -280,6 +301,8 @@ class TapPrecoro(Command):
         """Let go of terminal and client; `tell` what was done. Without a client nothing was."""
         if "client" in self.__dict__:
             self.progress.close()
+            if self.__dict__.get("pushed"):
+                self.__dict__["pushed"].close()
             if tell:
                 self.tally.report(self.logger, self.client)
             self.client.close()

@@ -36,14 +36,14 @@ class ValueStream(PrecoroStream):
         )
         super().__init__(tap, resource, name=f"{source}_custom_field_values", fields=known)
         self.primary_keys = ("ownerId", "lineKey", "fieldId", "place")
-        self._source_holder = holder
+        self.source_holder = holder
 
     def emit(self, record: Mapping[str, Any], row: Mapping[str, Any]) -> None:
         """Write the values of one row; `record` is what its own stream made of it."""
         owner = record.get("documentId", record.get("id"))
         idn = record.get("documentIdn", record.get("idn"))
         places: dict[int, int] = {}
-        for value in self.precoro.catalogue.values(self._source_holder, row):
+        for value in self.precoro.catalogue.values(self.source_holder, row):
             places[value.field_id] = place = places.get(value.field_id, 0) + 1
             self.write(
                 self.read(

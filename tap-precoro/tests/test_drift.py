@@ -9,6 +9,7 @@ import logging
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from types import SimpleNamespace
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from precoro_api.clock import FastClock
 from precoro_api.quota import MemoryLedger, Quota
 from tap_precoro.drift import Keys, SchemaDrifted, told
+from tap_precoro.resume import Listed
 from tap_precoro.tap import TapPrecoro
 
 KNOWN = ("id", "name", "city")
@@ -26,12 +28,14 @@ def quota():
     return Quota(FastClock(1.0), ledger=MemoryLedger())
 
 
-def look(quota, *pages, strict=False, stream="suppliers"):
-    """A run that sees these pages of rows, and lets the next one know."""
+def look(quota, *pages, strict=False, whole=False, stream="suppliers"):
+    """A run that sees these pages of rows, and lets the next one know; `whole` if it sees all."""
     keys = Keys(stream, KNOWN, strict=strict)
-    for page in pages:
-        keys.look(quota, page)
-    keys.keep(quota)
+    try:
+        for number, page in enumerate(pages, start=1):
+            keys.look(quota, page, whole=whole and number == len(pages))
+    finally:
+        keys.keep(quota)
     return keys
 
 
@@ -123,6 +127,57 @@ def test_a_strict_stream_fails_where_the_first_rows_lack_a_key(quota):
         look(quota, [row("id", "name")], strict=True)
 
 
+@pytest.mark.parametrize("now", [[row("id", colour="red")], [row("id")]], ids=str)
+def test_nothing_is_accepted_by_failing(quota, now):
+    look(quota, [row(*KNOWN)])
+    for _ in range(2):
+        with pytest.raises(SchemaDrifted):
+            look(quota, now, strict=True)
+
+
+def test_a_key_that_some_rows_had_is_missed_only_when_all_rows_are_seen(quota):
+    look(quota, [row("id", "name"), row("id", "city")])
+    look(quota, [row("id")], [row("id", "city")], [row("id", "name")], strict=True, whole=True)
+    look(quota, [row("id"), row("name", "id")], [row("id", "city")], strict=True, whole=True)
+    with pytest.raises(SchemaDrifted, match="no longer sends city, name"):
+        look(quota, [row("id")], [row("id")], strict=True, whole=True)
+    assert look(quota, [row("id")], strict=True).vanished == ["city", "name"]
+    assert look(quota, [row("id")], strict=True, whole=True).vanished == []
+
+
+def test_a_key_that_a_few_rows_all_had_is_no_key_of_all_rows(quota):
+    look(quota, [row("id", "city"), row("id")])
+    look(quota, [row("id", "city")])
+    assert look(quota, [row("id")], strict=True).vanished == ["city"]
+
+
+def test_a_key_of_all_rows_may_be_new_or_come_back(quota):
+    for _ in range(2):
+        look(quota, [row("id")])
+        look(quota, [row("id", "city"), row("id", "city")])
+        with pytest.raises(SchemaDrifted, match="no longer sends city"):
+            look(quota, [row("id")], strict=True)
+
+
+def test_keys_that_a_version_before_kept_are_those_of_all_rows(quota):
+    quota.remember("keys:suppliers", ["id", "city"], 60)
+    with pytest.raises(SchemaDrifted, match="no longer sends city"):
+        look(quota, [row("id")], strict=True)
+
+
+def test_rows_that_are_not_like_the_streams_own_tell_only_of_unknown_keys(quota):
+    look(quota, [row("id", "city")])
+    keys = Keys("suppliers", KNOWN, strict=False)
+    keys.look_at_others(quota, [row("id", "name", colour="red")])
+    assert (keys.unknown, keys.vanished) == ({"colour": "text"}, [])
+    keys.keep(quota)
+    assert look(quota, [row("id", "city", colour="red")], strict=True).vanished == []
+    with pytest.raises(SchemaDrifted, match="no longer sends city"):
+        look(quota, [row("id")], strict=True)
+    with pytest.raises(SchemaDrifted, match=r"size \(number\)"):
+        Keys("suppliers", KNOWN, strict=True).look_at_others(quota, [row("id", size=1)])
+
+
 def test_a_strict_stream_takes_later_rows_without_a_key(quota):
     look(quota, [row(*KNOWN)])
     assert look(quota, [row(*KNOWN)], [row("id")], strict=True).vanished == []
@@ -151,18 +206,42 @@ def test_what_is_reported_is_what_changed(before, now):
     assert set(keys.vanished) == ((came_before & set(KNOWN)) - come_now if come_now else set())
 
 
+@given(
+    runs=st.lists(st.lists(st.sets(st.sampled_from(KNOWN), min_size=1), min_size=1), max_size=3),
+    now=st.lists(st.sets(st.sampled_from(KNOWN), min_size=1), min_size=1, max_size=3),
+)
+def test_first_rows_fail_only_for_want_of_what_all_rows_had(runs, now):
+    quota = Quota(FastClock(1.0), ledger=MemoryLedger())
+    for rows in runs:
+        look(quota, [row(*names) for names in rows])
+    always = set.intersection(*(names for rows in runs for names in rows)) if runs else set()
+    last = set.intersection(*runs[-1]) if runs else set()
+    try:
+        look(quota, *([row(*names)] for names in now), strict=True)
+        failed = False
+    except SchemaDrifted:
+        failed = True
+    assert failed >= bool(always - now[0])
+    assert failed <= bool(last - now[0])
+
+
 # In a run
 
 
 @pytest.fixture
 def answering():
-    """Start a company whose every list is these rows, which may be given anew."""
+    """Start a company whose every list is these rows, which may be given anew, 200 a page."""
     running = []
 
     def start(*rows):
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
-                body = json.dumps({"data": company.rows}).encode()
+                asked = dict(parse_qsl(urlsplit(self.path).query))
+                start = 200 * (int(asked["page"]) - 1)
+                rows, more = company.rows[start : start + 200], len(company.rows) > start + 200
+                pagination = {"has_next_page": more, "total": len(company.rows)}
+                answer = {"data": rows, "meta": {"pagination": pagination}}
+                body = json.dumps(answer).encode()
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -194,8 +273,8 @@ def read(tmp_path):
 
     def run(company, *streams, **settings):
         config = {
-            "auth_token": "a-token",
-            "email": "tester@example.com",
+            "auth_token": "sandbox-token",
+            "email": "integration@example.com",
             "base_url": company.url,
             "clock_speed": 6000,
             "quota_path": str(tmp_path / "quota.sqlite3"),
@@ -249,3 +328,82 @@ def test_a_strict_stream_fails_before_its_rows_go_out_until_a_run_accepts_them(
     assert len(records) == 1
     assert failed == []
     assert read(company, "taxes", strict_schema=True)[1] == []
+
+
+def taxes(many, **more):
+    return [{"id": number, "name": "VAT", **more} for number in range(1, many + 1)]
+
+
+def test_no_row_with_a_key_that_no_column_knows_goes_out_of_a_strict_stream(answering, read):
+    company = answering(*taxes(250))
+    company.rows[220]["mystery"] = 1
+    records, failed = read(company, "taxes", strict_schema=True)
+    assert [each["id"] for each in records] == list(range(1, 201))
+    assert failed == ["taxes"]
+
+
+@pytest.mark.parametrize(("many", "out"), [(200, 0), (250, 200)])
+def test_a_key_that_some_rows_had_fails_a_strict_list_before_its_last_page(
+    answering, read, many, out
+):
+    company = answering(*taxes(many))
+    company.rows[-1]["percent"] = 19
+    assert read(company, "taxes")[1] == []
+    assert read(company, "taxes", strict_schema=True)[1] == []
+    del company.rows[-1]["percent"]
+    records, failed = read(company, "taxes", strict_schema=True)
+    assert (len(records), failed) == (out, ["taxes"])
+
+
+def test_a_document_whole_is_no_row_of_a_list_but_its_unknown_keys_count(answering):
+    company = answering()
+    account = {"auth_token": "a-token", "email": "tester@example.com", "base_url": company.url}
+    tap = TapPrecoro(config={**account, "quota_path": "memory", "strict_schema": True})
+    stream = tap.streams["invoices"]
+    document = {"id": 7, "idn": "7", "items": [{"id": 1, "mystery": 1}], "comments": []}
+    with contextlib.closing(tap.client):
+        assert [each["id"] for each in stream.records_of(document, Listed("", "7"))] == [7]
+        with pytest.raises(SchemaDrifted, match="mystery"):
+            next(stream.records_of({**document, "mystery": 1}, Listed("", "7")))
+    assert stream.keys.vanished == []
+
+
+def test_a_key_that_some_rows_had_may_be_in_none_that_changed(answering, read):
+    changed = {"updateDate": "2025-03-01T00:00:00+00:00"}
+    company = answering({"id": 1, "city": "Riga", **changed}, {"id": 2, **changed})
+    read(company, "suppliers")
+    del company.rows[0]
+    settings = {"strict_schema": True, "start_date": "2025-01-01"}
+    assert [each["id"] for each in read(company, "suppliers", **settings)[0]] == [2]
+
+
+def test_a_line_with_a_key_that_no_column_knows_never_goes_out_and_is_not_accepted(serve, read):
+    changed = "2025-03-01T00:00:00+00:00"
+    lines = [{"id": 1, "name": "pen"}, {"id": 2, "name": "ink", "mystery": 1}]
+    order = {"id": 7, "idn": "7", "updateDate": changed, "items": lines}
+    company = serve({"purchase_orders": [order]}, switches={"duplicate_limiter": "off"})
+    chosen = ("purchase_orders_details", "purchase_orders_items")
+    for _ in range(2):
+        records, failed = read(company, *chosen, strict_schema=True)
+        assert ([each.get("id") for each in records], failed) == ([1], [chosen[0]])
+    records, failed = read(company, *chosen)
+    assert ([each["id"] for each in records], failed) == ([1, 2, 7], [])
+    assert read(company, *chosen, strict_schema=True)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("now", "out"),
+    [
+        ([{"id": 1, "quantity": 3}, {"id": 2, "mystery": 1}], [1]),
+        ([{"id": 1}, {"id": 2}], [1, 2, 1, 2]),  # known after the stock of the last one
+        ([{"quantity": 3}, {"quantity": 4}], []),
+    ],
+    ids=str,
+)
+def test_what_lies_in_warehouses_fails_as_lists_do(answering, read, now, out):
+    # Every list of this company is the same: so its warehouses are their stock as well.
+    company = answering({"id": 1, "quantity": 3}, {"id": 2})
+    assert read(company, "warehouse_items") == read(company, "warehouse_items", strict_schema=True)
+    company.rows = now
+    records, failed = read(company, "warehouse_items", strict_schema=True)
+    assert ([each["id"] for each in records], failed) == (out, ["warehouse_items"])

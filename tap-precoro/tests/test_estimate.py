@@ -445,7 +445,7 @@ def test_the_command_prints_a_table_that_is_aligned(command, serve):
 
 
 def test_the_command_prints_json_alone(command, serve, tmp_path):
-    sandbox = serve({ORDERS: [document(n) for n in range(1, 21)]})
+    sandbox = serve({ORDERS: [document(n) for n in range(1, 21)]}, speed=60)  # a day is long
     entry = {
         "tap_stream_id": DETAILS,
         "replication_key": "updateDate",

@@ -13,6 +13,7 @@ import textwrap
 import time
 import unicodedata
 import uuid
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
@@ -27,7 +28,8 @@ from precoro_api import BadCredentials, Client, QuotaSpent, SettingsError
 from precoro_api.clock import FastClock
 from precoro_api.quota import Limits, Policy, Quota
 from precoro_sandbox import Fault
-from tap_precoro.files import FileRef, Folder, path_in_folder, safe_name
+from tap_precoro.failures import FileRef
+from tap_precoro.files import Folder, path_in_folder, safe_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -388,7 +390,8 @@ def halting() -> Iterator[Halting]:
 FETCH = """
     import sys
     from precoro_api import client_from
-    from tap_precoro.files import FileRef, Folder
+    from tap_precoro.failures import FileRef
+    from tap_precoro.files import Folder
 
     settings = {"auth_token": "t", "email": "e", "base_url": sys.argv[1], "quota_path": "memory"}
     folder = Folder(sys.argv[2], client_from(settings, "tap-precoro/test"), most=10**9)
@@ -483,11 +486,69 @@ def test_a_file_that_is_gone_is_said_noted_and_tried_again(
     assert lying_in(place) == ["failed.jsonl"]
     sandbox.store.rows("attachments")[5] = {"id": 5, "name": "scan.pdf", "_content": PDF}
     again = Folder(place, client, most=MOST)
-    ((tried, path),) = again.retry_failed()
+    ((tried, path),) = again.retry_failed("run")
     assert tried == file(5, size=len(PDF))
     assert content_of(path) == PDF
-    assert lying_in(place) == ["invoices/4711/5-scan.pdf"]
-    assert list(Folder(place, client, most=MOST).retry_failed()) == []
+    assert lying_in(place) == ["invoices/4711/5-scan.pdf"]  # no record of it is known
+    assert list(Folder(place, client, most=MOST).retry_failed("run")) == []
+
+
+def test_a_file_that_is_there_late_comes_again_until_its_run_is_known_to_have_arrived(
+    serve: Make, client_of: Make, place: str
+) -> None:
+    sandbox = serve(rows_of(PDF, PDF))
+    client = client_of(sandbox)
+    sandbox.faults.add(Fault("500", times=99))
+    for key in (1, 2):
+        Folder(place, client, most=MOST).fetch(file(key, told={"id": key, "size": Decimal("1.5")}))
+    sandbox.faults.clear()
+
+    def late(run: str, arrived: str, most: int = 9) -> list[int]:
+        folder = Folder(place, client, most=MOST)
+        found = []
+        for tried, path in folder.retry_failed(run, arrived):
+            assert path == folder.path_of(tried)
+            assert tried.told == {"id": tried.id, "size": Decimal("1.5")}
+            found.append(tried.id)
+            if len(found) == most:
+                break  # as when it is killed before the record is out
+        return found
+
+    assert late("first", "") == [1, 2]
+    assert late("second", "another", most=2) == [1, 2]
+    assert late("third", "second") == [2]
+    sent = client.quota.sent
+    assert late("fourth", "third") == []
+    assert client.quota.sent == sent
+    assert failed_in(place) == []
+
+
+def test_what_is_kept_of_a_file_has_no_credentials_and_no_signatures(
+    serve: Make, client_of: Make, place: str
+) -> None:
+    told = {
+        "url": "https://user:s3cret@files.example/a/b.pdf?X-Amz-Signature=s3cret#s3cret=1",
+        "user": {"picture": ["see /avatars/7?token=s3cret&size=80 and why? a#b"]},
+        "size": 7,
+    }
+    Folder(place, client_of(serve(rows_of())), most=MOST).fetch(file(told=told))
+    (kept,) = failed_in(place)
+    assert kept["told"] == {
+        "url": "https://files.example/a/b.pdf",
+        "user": {"picture": ["see /avatars/7 and why? a#b"]},
+        "size": 7,
+    }
+
+
+def test_a_file_that_is_not_tried_again_is_kept_as_its_document_tells_of_it_now(
+    serve: Make, client_of: Make, place: str
+) -> None:
+    folder = Folder(place, client_of(serve(rows_of())), most=MOST)
+    assert folder.fetch(file(told={"comment": "old"})) is None
+    assert folder.fetch(file(told={"comment": "new"})) is None
+    (kept,) = failed_in(place)
+    assert kept["told"] == {"comment": "new"}
+    assert "(404)" in kept["reason"]
 
 
 def test_a_file_that_is_gone_for_good_is_left_alone_in_the_end(
@@ -496,7 +557,7 @@ def test_a_file_that_is_gone_for_good_is_left_alone_in_the_end(
     client = client_of(serve(rows_of()))
     Folder(place, client, most=MOST).fetch(file(5))
     for _ in range(4):
-        assert all(path is None for _, path in Folder(place, client, most=MOST).retry_failed())
+        assert all(path is None for _, path in Folder(place, client, most=MOST).retry_failed("run"))
     assert client.quota.sent == 3
     assert "is not tried again by itself" in warnings_of(caplog)[-1]
     assert [each["id"] for each in failed_in(place)] == [5]
@@ -515,10 +576,10 @@ def test_a_file_that_is_too_large_costs_no_second_request_until_it_may_be(
     assert f"{len(PDF) - 1} are wanted at most" in said
     assert "attachment_max_mb" in said
     again = Folder(place, client, most=len(PDF) - 1)
-    assert [path for _, path in again.retry_failed()] == [None]
+    assert [path for _, path in again.retry_failed("run")] == [None]
     assert again.fetch(large) is None
     assert client.quota.sent == sent
-    ((_, path),) = Folder(place, client, most=len(PDF)).retry_failed()
+    ((_, path),) = Folder(place, client, most=len(PDF)).retry_failed("run")
     assert content_of(path) == PDF
     assert failed_in(place) == []
 
@@ -608,7 +669,7 @@ def test_when_precoro_gives_no_file_three_times_the_rest_waits_for_the_next_run(
     sandbox.faults.clear()
     sandbox.account.forbidden = frozenset()
     again = Folder(place, client, most=MOST)
-    assert [tried.id for tried, path in again.retry_failed() if path] == [2, 3, 4, 5, 6]
+    assert [tried.id for tried, path in again.retry_failed("run") if path] == [2, 3, 4, 5, 6]
     assert failed_in(place) == []
 
 
@@ -623,11 +684,11 @@ def test_files_that_fail_for_ever_are_in_no_others_way(
     assert [folder.fetch(file(key)) is None for key in (1, 2, 5, 3, 4)] == [1, 1, 0, 1, 1]
     assert sandbox.served[-1].path == "/attachments/4"  # only three in a row are too many
     folder = Folder(place, client, most=MOST)
-    assert [tried.id for tried, _ in folder.retry_failed()] == [1, 2, 3]
+    assert [tried.id for tried, _ in folder.retry_failed("run")] == [1, 2, 3]
     assert [bool(folder.fetch(file(key))) for key in (7, 6)] == [False, True]  # new ones
     assert [each["id"] for each in failed_in(place)] == [4, 1, 2, 3, 7]
     folder = Folder(place, client, most=MOST)
-    assert [tried.id for tried, _ in folder.retry_failed()] == [4, 1, 2]
+    assert [tried.id for tried, _ in folder.retry_failed("run")] == [4, 1, 2]
     assert [each["id"] for each in failed_in(place)] == [3, 7, 4, 1, 2]
 
 
@@ -654,7 +715,7 @@ def test_the_record_of_failures_may_have_been_edited(
     folder = Folder(place, client_of(serve(rows_of(PDF))), most=MOST)
     assert len(warnings_of(caplog)) == 4
     assert "line 1 of failed.jsonl is left out" in warnings_of(caplog)[0]
-    assert [bool(path) for _, path in folder.retry_failed()] == [True]
+    assert [bool(path) for _, path in folder.retry_failed("run")] == [True]
 
 
 # Storages
@@ -761,5 +822,7 @@ def test_one_document_whose_folder_cannot_be_made_is_a_warning(
     assert said.startswith("receipts 4711: file 1 could not be had")
     assert "attachments_path: " in said
     (tmp_path / "receipts").unlink()
-    ((_, path),) = Folder(str(tmp_path), client_of(serve(rows_of(PDF))), most=MOST).retry_failed()
+    ((_, path),) = Folder(str(tmp_path), client_of(serve(rows_of(PDF))), most=MOST).retry_failed(
+        "run"
+    )
     assert content_of(path) == PDF

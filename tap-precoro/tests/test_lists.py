@@ -155,3 +155,32 @@ def test_no_primary_key_comes_twice_in_a_run(serve, sync):
     for stream in ("invoices", "suppliers", "items"):
         keys = [record[BY_NAME[stream].primary_key] for record in run.records(stream)]
         assert len(keys) == len(set(keys))
+
+
+def test_a_company_is_a_column_and_the_first_key_of_every_stream(serve, sync):
+    sandbox = serve(counts={"suppliers": 3, "purchase_orders": 2})
+    streams = ("suppliers", "purchase_orders_items")
+    run = sync(sandbox, *streams, company="acme-de")
+    for stream in streams:
+        assert {record["company"] for record in run.records(stream)} == {"acme-de"}
+    schemas = {m["stream"]: m for m in run.messages if m["type"] == "SCHEMA"}
+    assert schemas["suppliers"]["key_properties"] == ["company", "id"]
+    assert schemas["purchase_orders_items"]["key_properties"] == [
+        "company", "documentId", "lineKey",
+    ]  # fmt: skip
+    assert schemas["suppliers"]["schema"]["properties"]["company"]["type"][0] == "string"
+    plain = sync(sandbox, "suppliers")
+    assert "company" not in plain.records("suppliers")[0]
+
+
+def test_a_catalog_does_not_name_the_company_twice(serve):
+    sandbox = serve(counts={"suppliers": 1})
+    config = {
+        "auth_token": sandbox.account.token,
+        "email": sandbox.account.email,
+        "base_url": sandbox.url,
+        "company": "acme-de",
+    }
+    catalog = TapPrecoro(config=config).catalog_dict
+    again = TapPrecoro(config=config, catalog=catalog)
+    assert tuple(again.streams["suppliers"].primary_keys) == ("company", "id")

@@ -7,6 +7,6 @@ are not promised: an event is a hint to look, never a fact.
 from __future__ import annotations
 
 from precoro_api.webhooks.event import Event, read_event, resource_of
-from precoro_api.webhooks.spool import Spool, Spooled, SpoolFull
+from precoro_api.webhooks.spool import Spool, Spooled, SpoolFull, Told
 
-__all__ = ["Event", "Spool", "SpoolFull", "Spooled", "read_event", "resource_of"]
+__all__ = ["Event", "Spool", "SpoolFull", "Spooled", "Told", "read_event", "resource_of"]

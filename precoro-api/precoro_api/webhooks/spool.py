@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["MOST", "Spool", "SpoolFull", "Spooled"]
+__all__ = ["MOST", "Spool", "SpoolFull", "Spooled", "Told"]
 
 MOST = 1_000_000
 """Events that wait at most, unless told otherwise: about 50 MB."""
@@ -39,6 +39,11 @@ _TABLES = (
     compacted integer not null, distinct_to integer not null)""",
     "insert into totals values (0, 0, 0, 0)",
     "create table refused (reason text primary key, many integer not null) without rowid",
+    "create table identity (text text not null)",
+    "insert into identity values (lower(hex(randomblob(4))))",
+    "create table removed (type integer primary key, upto integer not null)",
+    """create table fetched (type integer not null, idn text not null, changed text not null,
+    number integer not null, primary key (type, idn)) without rowid""",
     f"pragma application_id = {_KIND}",
     f"pragma user_version = {_VERSION}",
 )
@@ -49,6 +54,8 @@ select older.number from (
 ) as latest join events as older
 on older.type = latest.type and older.id = latest.id and older.number < latest.newest
 order by older.number limit ?)"""
+_NOTE_REMOVED = """insert into removed values (?, ?)
+on conflict (type) do update set upto = max(upto, excluded.upto)"""
 
 
 class Spooled(NamedTuple):
@@ -56,6 +63,14 @@ class Spooled(NamedTuple):
 
     number: int
     event: Event
+
+
+class Told(NamedTuple):
+    """A record that events tell of: the number of the first of them, its id, and its idn."""
+
+    number: int
+    id: int
+    idn: str | None
 
 
 class SpoolFull(Exception):
@@ -155,6 +170,14 @@ class Spool:
         rows = self._read(query, (after, *kinds, -1 if most is None else most))
         return [Spooled(number, Event(*told)) for number, *told in rows]
 
+    def told(self, kind: int, *, after: int, upto: int) -> list[Told]:
+        """The records of a type that events above `after` tell of, each once, in their order."""
+        # The parts of a split invoice may have one idn, under which they are fetched together.
+        query = """select min(number), min(id), idn from events
+        where type = ? and number > ? and number <= ?
+        group by coalesce(idn, 'id ' || id) order by 1"""
+        return [Told(*row) for row in self._read(query, (kind, after, upto))]
+
     def remove(self, upto: int, types: Collection[int]) -> int:
         """Forget the events of these types with numbers up to `upto`; how many there were."""
         if not self.exists:
@@ -168,9 +191,42 @@ class Spool:
             with self._changing() as db:
                 portion = db.execute(query, (upto, *kinds, _REMOVED_AT_ONCE)).rowcount
                 db.execute("update totals set removed = removed + ?", (portion,))
+                for kind in types:
+                    db.execute(_NOTE_REMOVED, (kind, upto))
             removed += portion
             if portion < _REMOVED_AT_ONCE:
                 return removed
+
+    def removed(self, kind: int) -> int:
+        """The number up to which events of a type were removed; 0 where none was."""
+        rows = self._read("select upto from removed where type = ?", (kind,))
+        return int(rows[0][0]) if rows else 0
+
+    def kinds(self) -> list[int]:
+        """The types of the events that wait."""
+        return [kind for (kind,) in self._read("select distinct type from events order by type")]
+
+    @property
+    def identity(self) -> str:
+        """What tells this file from another at the same path; "" as long as there is none."""
+        rows = self._read("select text from identity")
+        return str(rows[0][0]) if rows else ""
+
+    def note_fetched(self, kind: int, idn: str, changed: str, number: int) -> None:
+        """Remember that events up to `number` made this document be fetched, as of `changed`."""
+        with self._changing() as db:
+            db.execute("replace into fetched values (?, ?, ?, ?)", (kind, idn, changed, number))
+
+    def fetched(self, kind: int, upto: int) -> dict[str, str]:
+        """The documents that events up to that number made be fetched: idn, and as of when."""
+        query = "select idn, changed from fetched where type = ? and number <= ?"
+        return dict(self._read(query, (kind, upto)))
+
+    def forget_fetched(self, kind: int, before: str) -> None:
+        """Forget the documents that were fetched as of a moment before this one."""
+        if self.exists:
+            with self._changing() as db:
+                db.execute("delete from fetched where type = ? and changed < ?", (kind, before))
 
     def last(self) -> int:
         """The number of the last event that was ever kept; 0 before the first."""
@@ -247,7 +303,9 @@ class Spool:
         return self._db
 
     def _prepare(self, db: sqlite3.Connection) -> None:
-        if not self._is_made(db):
+        with _transaction(db, "deferred"):  # its reads see one moment, though others make it now
+            made = self._is_made(db)
+        if not made:
             db.execute(_BEFORE_TABLES)
         _log_ahead(db)
         for statement in _SESSION:
@@ -290,8 +348,8 @@ class Spool:
 
 
 @contextmanager
-def _transaction(db: sqlite3.Connection) -> Iterator[None]:
-    db.execute("begin immediate")
+def _transaction(db: sqlite3.Connection, kind: str = "immediate") -> Iterator[None]:
+    db.execute(f"begin {kind}")
     try:
         yield
         db.execute("commit")
