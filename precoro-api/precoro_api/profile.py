@@ -1,8 +1,12 @@
-"""What `precoro probe` found out about an account, where it replaces a default of ours."""
+"""What `precoro probe`, and runs since, found out about an account, where it replaces a default."""
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,14 +16,17 @@ from precoro_api.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Profile", "profile_of"]
+__all__ = ["Profile", "keep_learned", "profile_of"]
+
+_LEARNED = "learned"
 
 
 @dataclass(frozen=True)
 class Profile:
     """Facts of one account; None where nothing is known, so that the answers must show it.
 
-    `absent` names resources whose path the account does not have.
+    `absent` names resources whose path the account does not have. `learned` is what runs have
+    learned since of single resources, by their names; a new probe begins without it.
     """
 
     large_pages: bool = True
@@ -27,6 +34,7 @@ class Profile:
     patch_takes_fields: bool | None = None
     put_clears: bool = False
     absent: frozenset[str] = field(default_factory=frozenset)
+    learned: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Profile:
@@ -42,18 +50,66 @@ class Profile:
             ),
             put_clears="cleared" in (found.get("put_scalars"), found.get("put_external_id")),
             absent=frozenset(name for name, answer in paths.items() if answer == "missing"),
+            learned=_learned(found),
         )
 
 
 def profile_of(settings: Mapping[str, Any]) -> Profile:
     """The profile that the settings name, or one that knows nothing. Raises SettingsError."""
     path = settings.get("profile_path")
-    if not path:
-        return Profile()
+    return Profile.from_json(_read(Path(path).expanduser())) if path else Profile()
+
+
+def keep_learned(settings: Mapping[str, Any], learned: Mapping[str, Mapping[str, bool]]) -> bool:
+    """Write what a run learned into the profile that the settings name, if that changes it.
+
+    The file is whole at any moment. False where there is no such file that can be written, or it is
+    no profile (any more).
+    """
+    if not settings.get("profile_path"):
+        return False
+    path = Path(settings["profile_path"]).expanduser().resolve()  # a link stays one
     try:
-        found = json.loads(Path(path).expanduser().read_text(encoding="utf-8"))
+        found = _read(path)
+        before = _learned(found)
+        now = {
+            name: {**before.get(name, {}), **learned.get(name, {})} for name in (*before, *learned)
+        }
+        if now != before:
+            _replace(path, {**found, _LEARNED: now})
+    except (OSError, SettingsError):
+        return False
+    return True
+
+
+def _replace(path: Path, found: Mapping[str, Any]) -> None:
+    descriptor, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+        shutil.copymode(path, unfinished)
+        Path(unfinished).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(unfinished).unlink()
+        raise
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as problem:
         raise SettingsError(f"profile_path: {path} cannot be read ({problem}).") from None
     if not isinstance(found, dict) or found.get("version") != 1:
         raise SettingsError(f"profile_path: {path} was not written by `precoro probe`.")
-    return Profile.from_json(found)
+    return found
+
+
+def _learned(found: Mapping[str, Any]) -> dict[str, dict[str, bool]]:
+    """What runs have learned; what is of another shape counts as nothing."""
+    of = found.get(_LEARNED)
+    return {
+        str(name): {str(fact): known for fact, known in facts.items() if isinstance(known, bool)}
+        for name, facts in (of.items() if isinstance(of, dict) else ())
+        if isinstance(facts, dict)
+    }

@@ -14,7 +14,7 @@ from target_precoro.equality import is_empty, same_id, says
 from target_precoro.form_keys import EXTERNAL_ID, form_keys
 from target_precoro.outcome import Outcome, Pending, class_of
 from target_precoro.payments import PAYMENTS, Payments
-from target_precoro.plan_file import Step
+from target_precoro.plan_steps import Step
 from target_precoro.rehearsal import NewRecord
 from target_precoro.upsert import Change, Create, Link, Skipped, Update
 from target_precoro.wanted import Reference
@@ -48,9 +48,13 @@ class Applying(Engine):
         self._rows: dict[int, Mapping[str, Any]] = {}
         self._needed: set[int] = set()
 
-    def apply(self, steps: Sequence[Step]) -> None:
-        """Carry out these steps in their order, as far as it is wanted."""
+    def apply(self, steps: Sequence[Step], needed: Iterable[NewRecord] = ()) -> None:
+        """Carry out these steps in their order, as far as it is wanted.
+
+        The records `needed` by others may be asked for with `id_of` then.
+        """
         self._needed = {new.number for step in steps for new in step.new_records}
+        self._needed |= {new.number for new in needed}
         for step in steps:
             new = step.form if step.form is not None else _news(step.changes)
             self._ends.setdefault(_target(step), {}).update(new)
@@ -58,9 +62,17 @@ class Applying(Engine):
         for start in range(0, len(steps), LOOKUP_LIMIT):
             some, looked_at = self._look(steps[start : start + LOOKUP_LIMIT], numbers)
             for run in _runs(some):
-                self._carry_out(list(run), looked_at)
+                self._waves.write(run, looked_at)
                 if not self._wanted_still():
                     return
+
+    def id_of(self, record: Any) -> Any:
+        """The id of a record, or of one that a step of the plan has created; None for none."""
+        if not isinstance(record, NewRecord):
+            return record
+        if record.number not in self._rows and record.external_id:
+            self._fresh.ask([(Reference(record.resource, EXTERNAL_ID, record.external_id), {})])
+        return self._id_of(record, {})
 
     # Looking
 
@@ -100,7 +112,8 @@ class Applying(Engine):
             known = [step for step in known if step.form is None]
         directory.prepare([(replace(step.route, match_on=()), step.wanted) for step in known])
         for step in creates if directory.resource.name != PAYMENTS else ():
-            if step.wanted.match and not self._linked(step):
+            named = step.wanted.match or step.wanted.resembles
+            if named and not self._linked(step):
                 self._list_of(step.route.resource, step.wanted.place).read_all()
 
     def _now(self, step: Step) -> Directory:
@@ -115,10 +128,12 @@ class Applying(Engine):
         return self._now(step).with_external_id(external_id) if external_id else []
 
     @override
-    def _look_again(self, each: Pending) -> float:
-        looked_at = self.client.quota.server_now()
+    def _look_again(self, each: Pending, read_at: float | None) -> float:
         assert isinstance(each, Step)  # noqa: S101 - there are no others
-        self._now(each).look_again(each.wanted.external_id)
+        looked_at = read_at
+        if looked_at is None or each.route.resource.findable:
+            looked_at = self.client.quota.server_now()
+            self._now(each).look_again(each.wanted.external_id)
         if each.route.resource.name == PAYMENTS:
             self.payments.look_again(each.wanted)
         return looked_at
@@ -157,7 +172,7 @@ class Applying(Engine):
 
     def _resolved_step(self, step: Step) -> Step | Outcome:
         """The step with ids in the place of new records, or why it cannot be."""
-        lacking = [new for new in step.new_records if self._id_of(new, step) is None]
+        lacking = [new for new in step.new_records if self._id_of(new, step.wanted.place) is None]
         if lacking:
             told = ", ".join(f"{new.resource} {new.key}" for new in lacking)
             return Outcome("stale", reason=f"{told} was to be created, and is not there")
@@ -165,7 +180,7 @@ class Applying(Engine):
         def real(value: Any) -> Any:
             if isinstance(value, list):
                 return [real(item) for item in value]
-            return self._id_of(value, step) if isinstance(value, NewRecord) else value
+            return self._id_of(value, step.wanted.place) if isinstance(value, NewRecord) else value
 
         form = None if step.form is None else {n: real(value) for n, value in step.form.items()}
         changes = {n: Change(real(c.old), real(c.new)) for n, c in step.changes.items()}
@@ -173,18 +188,18 @@ class Applying(Engine):
         wanted = replace(step.wanted, values=values)
         return replace(step, row_id=real(step.row_id), form=form, changes=changes, wanted=wanted)
 
-    def _id_of(self, new: NewRecord, step: Step) -> Any:
+    def _id_of(self, new: NewRecord, place: Mapping[str, Any]) -> Any:
         if new.number in self._rows:
             return self._rows[new.number].get("id")
         if new.external_id is None:
             return None
-        return self._fresh.of(BY_NAME[new.resource], step.wanted.place).id_of(new.external_id)
+        return self._fresh.of(BY_NAME[new.resource], place).id_of(new.external_id)
 
     def _create(self, planned: Step, step: Step, looked_at: float) -> Outcome:
         resource, wanted = step.route.resource, step.wanted
         rows: Sequence[Mapping[str, Any]] = self._linked(step)
         by = EXTERNAL_ID
-        if not rows and wanted.match:
+        if not rows and (wanted.match or wanted.resembles):
             found = self._list_of(resource, wanted.place).find(
                 step.route, replace(wanted, external_id=None)
             )
@@ -197,7 +212,7 @@ class Applying(Engine):
         unlinked = wanted.external_id and resource.patch is not None and by != EXTERNAL_ID
         if len(rows) > 1 or unlinked:
             return Outcome("stale", reason=f"it exists now (id {ids}, found by {by})")
-        row = self.whole(step, rows[0], self._ends[_target(planned)])
+        row = self.details.whole(step, rows[0], self._ends[_target(planned)])
         differ = self._unlike(step, row, step.form or {})
         if self._is_done(planned, step, row) or not differ:
             return Outcome("unchanged", row)
@@ -227,7 +242,7 @@ class Applying(Engine):
         found = self._present(planned, step)
         if found is None:
             return Outcome("stale", reason="it is gone")
-        row = self.whole(step, found, self._ends[_target(planned)])
+        row = self.details.whole(step, found, self._ends[_target(planned)])
         if self._is_done(planned, step, row) or not self._unlike(step, row, _news(step.changes)):
             return Outcome("unchanged", row)
         olds = {name: change.old for name, change in step.changes.items()}
@@ -277,11 +292,7 @@ class Applying(Engine):
     def _real(self, value: Any, step: Step) -> Any:
         if isinstance(value, list):
             return [self._real(item, step) for item in value]
-        return self._id_of(value, step) if isinstance(value, NewRecord) else value
-
-    def _was_begun(self, step: Step) -> bool:
-        """Whether a process began to create it and was killed: then the writer looks for it."""
-        return (step.route.resource.name, step.key) in self._open
+        return self._id_of(value, step.wanted.place) if isinstance(value, NewRecord) else value
 
     def _written(self, step: Step, plan: Create | Update, looked_at: float) -> Outcome:
         outcome = self.carry_out(step, step.key, plan, looked_at)
@@ -332,5 +343,6 @@ def _names(step: Step) -> Iterator[Target]:
     yield (resource, "key", step.key)
     if resource == PAYMENTS:  # of one invoice, each changes what remains for the next
         yield (resource, "invoice", str(wanted.values.get("invoice")))
-    for name, value in wanted.match.items() if step.form is not None else ():
+    match = (*wanted.match.items(), *wanted.resembles.items())
+    for name, value in match if step.form is not None else ():
         yield (resource, *sorted(wanted.place.items()), name, folded(value))

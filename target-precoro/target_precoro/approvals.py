@@ -14,14 +14,19 @@ from typing_extensions import override
 from target_precoro.outcome import ROW_ERRORS, Outcome, Pending, class_of
 from target_precoro.routes import APPROVALS, Route
 from target_precoro.sinks import GatheringSink
+from target_precoro.special_steps import Act
 from target_precoro.wanted import Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from precoro_api import Resource
+    from precoro_api import Client, Resource
 
-__all__ = ["ApprovalSink", "step_is_done"]
+    from target_precoro.journal import Journal
+    from target_precoro.special_steps import ApprovalStep
+    from target_precoro.target import TargetPrecoro
+
+__all__ = ["ApprovalSink", "apply_approvals", "check_allowed", "step_is_done"]
 
 _DOCUMENTS = {
     name: resource
@@ -57,11 +62,7 @@ class ApprovalSink(GatheringSink):
 
     @override
     def route_for(self, schema: Mapping[str, Any]) -> Route:
-        if not self.target.config.get("allow_approvals"):
-            raise SettingsError(
-                f"stream {self.stream_name!r} approves documents, which notifies people and may "
-                "send orders out: set allow_approvals to true if that is meant."
-            )
+        check_allowed(self.target.config, self.stream_name)
         return Route(self.stream_name, _DOCUMENTS["invoices"])  # each record has its own
 
     @override
@@ -81,38 +82,17 @@ class ApprovalSink(GatheringSink):
         for each in batch:
             with self.target.writing():
                 try:
-                    outcome = self._take(each)
+                    outcome = self._done(each)
                 except ROW_ERRORS as problem:
                     kind = class_of(problem)
                     outcome = Outcome("rejected", reason=str(problem), error=kind)
                 self.target.settle(each, outcome)
 
-    def _take(self, each: Pending) -> Outcome:
-        resource, idn = each.route.resource, each.wanted.idn
-        step = str(each.record.get("action") or "")
-        problem = self._problem(resource, each, step)
-        if problem or idn is None:
+    def _done(self, each: Pending) -> Outcome:
+        problem = self._problem(each.route.resource, each, _action(each))
+        if problem:
             return Outcome("rejected", reason=problem, error="data")
-        print_ = _fingerprint(each.record)
-        if self.target.journal.was_done(APPROVALS, f"{resource.name} {idn}", print_):
-            return Outcome("existing", reason="done in an earlier run")
-        client = self.target.client
-        before = client.detail(resource, idn)
-        if step_is_done(step, before.get("status")):
-            return Outcome("existing", before)
-        if self.target.dry:
-            return Outcome(
-                "skipped", before, reason=f"dry run: it would {step} {resource.name} {idn}"
-            )
-        comment = each.record.get("comment")
-        try:
-            row = client.act(resource, step, idn, {"comment": comment} if comment else {})
-        except OutcomeUnknown:
-            row = client.detail(resource, idn)
-            if row.get("status") == before.get("status"):
-                raise  # it may still happen: people look before it is asked again
-        self.target.journal.mark_done(APPROVALS, f"{resource.name} {idn}", print_)
-        return Outcome("updated", row or before, (step,))
+        return act(self.target.client, self.target.journal, each, dry=self.target.dry)
 
     def _problem(self, resource: Resource, each: Pending, step: str) -> str:
         if each.wanted.problems:
@@ -120,6 +100,63 @@ class ApprovalSink(GatheringSink):
         if each.wanted.idn is None:
             return "it names no idn of a document"
         return "" if step in resource.steps else _unknown("action", step, resource.steps)
+
+
+def act(
+    client: Client,
+    journal: Journal,
+    each: Pending,
+    *,
+    dry: bool = False,
+    seen: Sequence[Any] | None = None,
+) -> Outcome:
+    """Do with a document what the record says, once; `seen` are the states in which it may be."""
+    resource, idn, step = each.route.resource, str(each.wanted.idn), _action(each)
+    name, print_ = f"{resource.name} {idn}", _fingerprint(each.record)
+    if journal.was_done(APPROVALS, name, print_):
+        return Outcome("existing", reason="done in an earlier run")
+    before = client.detail(resource, idn)
+    status = before.get("status")
+    if step_is_done(step, status):
+        return Outcome("existing", before)
+    if seen is not None and status not in seen:
+        return Outcome("stale", before, reason="its status changed since")
+    if dry:
+        told = f"dry run: it would {step} {resource.name} {idn}"
+        return Outcome("skipped", before, reason=told, step=Act(step, status))
+    comment = each.record.get("comment")
+    try:
+        row = client.act(resource, step, idn, {"comment": comment} if comment else {})
+    except OutcomeUnknown:
+        row = client.detail(resource, idn)
+        if row.get("status") == status:
+            raise  # it may still happen: people look before it is asked again
+    journal.mark_done(APPROVALS, name, print_)
+    return Outcome("updated", row or before, (step,))
+
+
+def apply_approvals(target: TargetPrecoro, steps: Iterable[ApprovalStep]) -> None:
+    """Carry out steps of a plan, one after the other, each if its document is in the state seen."""
+    for step in steps:
+        with target.writing():
+            try:
+                outcome = act(target.client, target.journal, step, seen=[step.status])
+            except ROW_ERRORS as problem:
+                outcome = Outcome("rejected", reason=str(problem), error=class_of(problem))
+            target.settle(step, outcome)
+
+
+def check_allowed(config: Mapping[str, Any], stream: str) -> None:
+    """Raise SettingsError where nothing is to be approved."""
+    if not config.get("allow_approvals"):
+        raise SettingsError(
+            f"stream {stream!r} approves documents, which notifies people and may "
+            "send orders out: set allow_approvals to true if that is meant."
+        )
+
+
+def _action(each: Pending) -> str:
+    return str(each.record.get("action") or "")
 
 
 def _unknown(what: str, given: str, known: Sequence[str] | Mapping[str, Any]) -> str:

@@ -96,7 +96,8 @@ class Directory:
             resource = self.resource
             asked = resource.detail is not None and resource.addressed_by == by
             return not asked and resource.filter(by) is None
-        return any(not is_empty(wanted.match.get(name)) for name in route.match_on)
+        named = any(not is_empty(wanted.match.get(name)) for name in route.match_on)
+        return named or (route.creates and bool(wanted.resembles))
 
     def _costs_less_than(self, details: int) -> bool:
         """Whether the whole list takes fewer requests than that many records one by one."""
@@ -196,9 +197,14 @@ class Directory:
             if rows:
                 return Found(tuple(rows))
         for name in route.match_on:
-            rows = self._matching(wanted, name)
+            rows = self._matching(wanted, name, wanted.match.get(name))
             if rows:
                 return Found(tuple(rows), name)
+        for name, value in wanted.resembles.items() if route.creates else ():
+            rows = self._matching(wanted, name, value)
+            rows = [row for row in rows if is_empty(row.get(EXTERNAL_ID))]
+            if rows:
+                return Found(tuple(rows), name, sure=False)
         return Found()
 
     def with_external_id(self, external_id: str) -> list[Row]:
@@ -245,8 +251,7 @@ class Directory:
             while len(self._keyed) > _MOST_IDS:
                 del self._keyed[next(iter(self._keyed))]
 
-    def _matching(self, wanted: Wanted, name: str) -> list[Row]:
-        value = wanted.match.get(name)
+    def _matching(self, wanted: Wanted, name: str, value: Any) -> list[Row]:
         if is_empty(value):
             return []
         self.read_all()
@@ -330,12 +335,6 @@ class Directory:
         self._ids[external_id] = {"id": row.get("id"), "idn": row.get("idn")}
         if len(self._ids) > _MOST_IDS:
             del self._ids[next(iter(self._ids))]
-
-    @property
-    def linked(self) -> dict[str, Row]:
-        """All rows with an external id, by it; the list was read whole."""
-        alone = (rows[0] for rows in self._index(EXTERNAL_ID).values() if len(rows) == 1)
-        return {str(row[EXTERNAL_ID]).strip(): row for row in alone}
 
 
 class Directories:

@@ -45,7 +45,7 @@ def same_id(one: Any, other: Any) -> bool:
     if left == right:
         return True
     number = isinstance(one, int) or isinstance(other, int)
-    return number and left.isdigit() and right.isdigit() and int(left) == int(right)
+    return number and left.isdecimal() and right.isdecimal() and int(left) == int(right)
 
 
 def misfit(resource: Resource, key: FormKey, value: Any) -> str | None:  # noqa: PLR0911

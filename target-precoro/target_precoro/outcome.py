@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from target_precoro.routes import Route
+    from target_precoro.special_steps import Act, SetValue
     from target_precoro.upsert import Create, Refused, Update
     from target_precoro.wanted import Wanted
 
@@ -75,7 +76,7 @@ class Outcome:
     reason: str = ""
     error: str = ""
     said: str = ""
-    step: Create | Update | Refused | None = field(default=None, repr=False)
+    step: Create | Update | Refused | Act | SetValue | None = field(default=None, repr=False)
     by: str = ""
     new_id: int | None = None
 

@@ -11,12 +11,13 @@ from target_precoro.cost import Cost, budget_told, time_told, wait_for
 from target_precoro.equality import form_value, is_empty
 from target_precoro.form_keys import EXTERNAL_ID, form_keys
 from target_precoro.outcome import Outcome
-from target_precoro.plan_file import saved_step
+from target_precoro.plan_steps import saved_step
 from target_precoro.rehearsal import NewRecords, row_after
+from target_precoro.special_steps import Act, SetValue, saved_special
 from target_precoro.upsert import Create, Link, Refused, Update
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from precoro_api import Client, Resource
 
@@ -63,7 +64,6 @@ class Preview:
         self._steps = 0
         self._cost = Cost()
         self._suppliers: set[tuple[str, str]] = set()
-        self._unsaved = 0
         self._finished = False
 
     def pretend(
@@ -85,7 +85,12 @@ class Preview:
     def show(self, each: Pending, key: str, outcome: Outcome, writer: Writer | None) -> None:
         """Print what would become of a record, count its requests, and save its step."""
         step = outcome.step
-        if isinstance(step, (Create, Update)):
+        if isinstance(step, (Act, SetValue)):
+            self._steps += 1
+            if self._plan is not None:
+                self._plan.add(saved_special(self._steps, each, key, step, self.new.of))
+            self._count(each, step)
+        elif isinstance(step, (Create, Update)):
             self._steps += 1
             if outcome.new_id is not None:
                 self.new.made_by(self._steps, outcome.new_id)
@@ -93,25 +98,18 @@ class Preview:
                 self._plan.add(saved_step(self._steps, each, key, outcome, self.new.of))
             if writer is not None:
                 self._cost.add(writer.ways(step))
-        else:
-            self._count_other(each, outcome)
         if outcome.action != "unchanged":
             who = key or f"record {each.place} of the input"
             line = f"{_sign(outcome)} {each.route.stream} {who}{self._told(each, outcome)}"
             self._out.write(f"{harmless(line)}\n")
 
-    def _count_other(self, each: Pending, outcome: Outcome) -> None:
-        """What is done by streams of another kind: approvals, and values, one call a supplier."""
-        if outcome.action == "skipped" and outcome.reason.startswith(DRY):
+    def _count(self, each: Pending, step: Act | SetValue) -> None:
+        """An approval is a request; values are one for each supplier."""
+        if isinstance(step, Act):
             self._cost.add([("POST",)])
-        elif outcome.action == "updated":
-            whose = (each.route.stream, str(each.wanted.values.get("supplier")))
-            if whose not in self._suppliers:
-                self._suppliers.add(whose)
-                self._cost.add([("PATCH",)])
-        else:
-            return
-        self._unsaved += 1
+        elif (each.route.stream, str(step.supplier_id)) not in self._suppliers:
+            self._suppliers.add((each.route.stream, str(step.supplier_id)))
+            self._cost.add([("PATCH",)])
 
     # One line
 
@@ -130,7 +128,7 @@ class Preview:
                 for name, change in step.changes.items()
             )
             return f"{found}: {', '.join(changes)}"
-        if outcome.action == "waiting":
+        if outcome.action == "waiting" and each.wanted.references:
             return f": for {', '.join(map(str, each.wanted.references))}"
         reason = _NEW_ID.sub(self._spoken_id, outcome.reason.removeprefix(DRY))
         return f": {reason}" if reason else ""
@@ -173,8 +171,11 @@ class Preview:
 
     # The end
 
-    def finish(self, totals: Sequence[str]) -> None:
-        """Print the totals and what they cost, against what is left of today; save the plan."""
+    def finish(self, totals: Sequence[str], streams: Collection[str]) -> None:
+        """Print the totals and what they cost, against what is left of today; save the plan.
+
+        `streams` are those of the input.
+        """
         quota = self._client.quota
         for method, many in self._client.requests_by_method.items():
             self._cost.add([(method,)], many)  # a run looks at the same
@@ -188,12 +189,11 @@ class Preview:
         self._print(*budget_told(self._cost, report, quota.policy))
         self._finished = True
         if self._plan is not None:
-            self._plan.finish()
-            self._print(f"The plan is saved: {self._steps} steps in {self._plan.path}.")
-            if self._unsaved:
-                self._print(
-                    f"Not in it: {self._unsaved} steps of approvals and of values of custom fields."
-                )
+            self._plan.finish(streams)
+            self._print(f"The plan is saved: {self._plan.steps} steps in {self._plan.path}.")
+            if self._plan.kept:
+                older = ", ".join(self._plan.kept)
+                self._print(f"In it are steps of {older}, too, planned less than an hour before.")
 
     def close(self) -> None:
         """End a dry run, whatever ended it: half a plan is none."""

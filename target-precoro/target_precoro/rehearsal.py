@@ -6,6 +6,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from precoro_api import BY_NAME
 from typing_extensions import override
 
 from target_precoro.directory import Directories, Directory
@@ -26,7 +27,9 @@ __all__ = [
     "NewRecords",
     "PlannedDirectories",
     "UnchangedJournal",
+    "record_of",
     "row_after",
+    "symbol_of",
     "unchanged_journal",
 ]
 
@@ -46,6 +49,27 @@ class NewRecord:
     def __str__(self) -> str:
         """As people read it: `(new) suppliers V-7`."""
         return f"(new) {self.resource} {self.key}"
+
+
+def symbol_of(new: NewRecord) -> dict[str, Any]:
+    """How a saved plan refers to a record that it creates."""
+    return {
+        "new": new.number,
+        "resource": new.resource,
+        "key": new.key,
+        "external_id": new.external_id,
+    }
+
+
+def record_of(value: Any) -> Any:
+    """What a saved plan refers to: an id, or a record that it creates."""
+    if not isinstance(value, dict):
+        return value
+    if not isinstance(value["new"], int):
+        raise TypeError("a new record is named by the number of its step")
+    return NewRecord(
+        value["new"], BY_NAME[value["resource"]].name, value["key"], value["external_id"]
+    )
 
 
 class NewRecords:

@@ -15,7 +15,7 @@ from target_precoro.form_keys import EXTERNAL_ID, form_keys
 from target_precoro.wanted import record_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from precoro_api import Resource
 
@@ -96,7 +96,10 @@ MODES = ("upsert", "update", "insert", "link")
 
 @dataclass(frozen=True)
 class Route:
-    """The rules of one stream. `replaced` and `cleared` name fields, `*` stands for all."""
+    """The rules of one stream. `replaced` and `cleared` name fields, `*` stands for all.
+
+    `resembles_by` are fields by which a record that has none of `match_on` may be known again.
+    """
 
     stream: str
     resource: Resource
@@ -106,6 +109,7 @@ class Route:
     field_map: Mapping[str, str] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     match_on: tuple[str, ...] = ()
+    resembles_by: tuple[str, ...] = ()
     cleared: frozenset[str] = frozenset()
     replaced: frozenset[str] = frozenset()
     unknown_fields: str = "warn"
@@ -121,6 +125,11 @@ class Route:
     def by_number(self) -> bool:
         """Whether an `idn` in a record names an existing document."""
         return self.resource.addressed_by == "idn" and self.resource.patch is not None
+
+    @property
+    def creates(self) -> bool:
+        """Whether what is not found may be created."""
+        return self.mode in ("upsert", "insert") and self.resource.create is not None
 
     def check_schema(self, schema: Mapping[str, Any]) -> None:
         """Raise SettingsError where a whole stream asks for what the API does not offer."""
@@ -198,6 +207,7 @@ def route_of(stream: str, config: Mapping[str, Any]) -> Route:
         field_map=field_map,
         defaults={**_default_values(config, stream, resource), **of("defaults", {})},
         match_on=tuple(match_on),
+        resembles_by=_resembles_by(resource, match_on),
         cleared=_stems(resource, "nulls", stream, of("nulls", "keep"), "clear", "keep"),
         replaced=_stems(resource, "lists", stream, of("lists", "merge"), "replace", "merge"),
         unknown_fields=config.get("unknown_fields") or "warn",
@@ -206,6 +216,12 @@ def route_of(stream: str, config: Mapping[str, Any]) -> Route:
         ),
         only_update_fields=_only_update_fields(config, resource),
     )
+
+
+def _resembles_by(resource: Resource, match_on: Sequence[str]) -> tuple[str, ...]:
+    """The name, which alone proves nothing; whoever sets that nothing is matched means it."""
+    named = resource.create is not None and "name" in form_keys(resource)
+    return ("name",) if named and match_on and "name" not in match_on else ()
 
 
 def check_streams(config: Mapping[str, Any]) -> None:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from precoro_api.connection import state_folder
+from precoro_api.quota import token_digest
 from precoro_api.settings import Setting
 
-__all__ = ["OWN_SETTINGS"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["OWN_SETTINGS", "journal_path"]
 
 _PER_STREAM = ("object", "string")
 _FOR_ALL_OR_PER_STREAM = ("string", "object")
@@ -182,7 +190,8 @@ OWN_SETTINGS: tuple[Setting, ...] = (
         "plan_path",
         "string",
         "Plan path",
-        "Where a dry run saves its plan.",
+        "Where a dry run saves its plan. One that follows within an hour brings its streams into "
+        "the same file, so that the pairs of one job make one plan.",
     ),
     Setting(
         "apply_plan",
@@ -192,3 +201,16 @@ OWN_SETTINGS: tuple[Setting, ...] = (
         "reported. The input is not used.",
     ),
 )
+
+
+def journal_path(config: Mapping[str, Any]) -> Path | None:
+    """Where the journal is; None for memory."""
+    given = config.get("journal_path")
+    if given == "memory":
+        return None
+    if given:
+        return Path(given).expanduser()
+    if config.get("clock_speed") not in (None, 1):
+        return None  # a sandbox whose time passes faster: nothing is to outlive it
+    digest = token_digest(config["auth_token"].strip())
+    return state_folder() / f"journal-{digest}.sqlite3"

@@ -29,6 +29,7 @@ __all__ = [
     "Refused",
     "Skipped",
     "Unchanged",
+    "Undecided",
     "Update",
     "Waiting",
     "plan",
@@ -39,10 +40,14 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Found:
-    """What Precoro has for a record: rows, and by what they were found (`externalId`, `name`…)."""
+    """What Precoro has for a record: rows, and by what they were found (`externalId`, `name`…).
+
+    Rows that only resemble it are not `sure`: each of them may be another record.
+    """
 
     rows: tuple[Mapping[str, Any], ...] = ()
     by: str = EXTERNAL_ID
+    sure: bool = True
 
 
 @dataclass(frozen=True)
@@ -113,7 +118,14 @@ class Refused:
     rows: tuple[Mapping[str, Any], ...] = ()
 
 
-Plan = Create | Update | Link | Unchanged | Waiting | Skipped | Refused
+@dataclass(frozen=True)
+class Undecided:
+    """The record may be one of these rows or none, so a person is to say which."""
+
+    reason: str
+
+
+Plan = Create | Update | Link | Unchanged | Waiting | Skipped | Refused | Undecided
 
 
 def plan(route: Route, wanted: Wanted, found: Found) -> Plan:  # noqa: PLR0911 - a list of cases
@@ -128,6 +140,8 @@ def plan(route: Route, wanted: Wanted, found: Found) -> Plan:  # noqa: PLR0911 -
         return Refused(problem)
     if wanted.references:
         return Waiting(tuple(wanted.references))
+    if found.rows and not found.sure:
+        return _resembling(route, wanted, found)
     if len(found.rows) > 1:
         return _ambiguous(found)
     if not found.rows:
@@ -173,6 +187,12 @@ def _missing(route: Route, wanted: Wanted) -> Plan:
     if resource.create is None:
         how = "the API does not offer to create them" if resource.patch else "the API creates none"
         return Refused(f"nothing in Precoro carries its external id, and {how}")
+    if resource.patch is None and not _matchable(route, wanted):
+        fields = " or ".join(route.match_on) or "match_on"
+        return Refused(
+            f"the API cannot link {resource.name} to an external id, so it could never be found "
+            f"again: give it {fields}"
+        )
     if route.mode in ("update", "link"):
         return Skipped(f"Precoro does not have it, and the mode of the stream is {route.mode}")
     for part in path_keys(resource):
@@ -180,10 +200,13 @@ def _missing(route: Route, wanted: Wanted) -> Plan:
             given = f"{part.stem}_idn" if part.by == "idn" else f"{part.stem}_id"
             return Refused(f"it names no {part.stem} that it belongs to: give {given}")
     keys = form_keys(resource)
+    # What only a PATCH takes goes along with the external id.
+    taken = {key.key for key in keys.values() if key.creates}
+    taken |= set(resource.patch.keys if resource.patch else ())
     form = {
         keys[name].key: _new(resource, keys[name], [], value, whole=True)
         for name, value in wanted.values.items()
-        if keys[name].creates and not is_empty(value)
+        if keys[name].key in taken and not is_empty(value)
     }
     return Create(wanted.external_id, form, wanted.place)
 
@@ -195,10 +218,28 @@ def _new(resource: Resource, key: FormKey, old: Any, value: Any, *, whole: bool)
     return sent(resource, key, value)
 
 
-def _ambiguous(found: Found) -> Refused:
-    ids = ", ".join(
+def _resembling(route: Route, wanted: Wanted, found: Found) -> Plan:
+    """A single row that says all that is wanted is it: what a run made whose journal is gone."""
+    changed = _changed(route, route.resource, wanted, found.rows[0])
+    if len(found.rows) == 1 and isinstance(changed, (Link, Unchanged)):
+        return Unchanged(found.rows[0]) if route.mode == "insert" else changed
+    many = len(found.rows)
+    what = f"{many} records of Precoro have" if many > 1 else "a record of Precoro has"
+    return Undecided(
+        f"{what} its {found.by} and no externalId (ids {_ids_of(found)}), and may be it: set the "
+        f"externalId of the right one; if it is none of them, give the record a "
+        f"{' or '.join(route.match_on)}, or the stream an empty match_on"
+    )
+
+
+def _ids_of(found: Found) -> str:
+    return ", ".join(
         f"{row.get('id')}" + (f" {row['name']!r}" if row.get("name") else "") for row in found.rows
     )
+
+
+def _ambiguous(found: Found) -> Refused:
+    ids = _ids_of(found)
     if found.by == EXTERNAL_ID:
         words = f"{len(found.rows)} records of Precoro carry this external id (ids {ids}): "
         return Refused(f"{words}leave it on one of them", "conflict", found.rows)

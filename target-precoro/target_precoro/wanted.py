@@ -49,16 +49,17 @@ class Wanted:
     `precoro_id` and `idn` name an existing record of Precoro, where the record does. `values` are
     by the stems of form keys, None where a field is to be cleared; in them a reference stands as a
     `Reference` until it is resolved, then as an id. `place` holds the references of the path,
-    `path` the same for good, as the record names them. `match` is what it may be found by, and
-    `within` the parent below which that is unique, as the record names it: "" at the top, None
-    where the record does not say. `unknown` names what the resource cannot take, `problems` what
-    cannot be read.
+    `path` the same for good, as the record names them. `match` is what it may be found by;
+    `resembles`, where it has nothing of that, what it may be known again by. `within` is the parent
+    below which these count, as the record names it: "" at the top, None where it does not say.
+    `unknown` names what the resource cannot take, `problems` what cannot be read.
     """
 
     external_id: str | None
     values: Mapping[str, Any] = field(default_factory=dict)
     place: Mapping[str, Any] = field(default_factory=dict)
     match: Mapping[str, Any] = field(default_factory=dict)
+    resembles: Mapping[str, Any] = field(default_factory=dict)
     precoro_id: str | None = None
     idn: str | None = None
     path: tuple[str, ...] = ()
@@ -109,11 +110,14 @@ class _Reader:
             self._take(name, value)
         self._check_place()
         own_id = given.get(route.id_property) if route.id_property else None
+        match = {name: given[name] for name in route.match_on if name in given}
+        known = any(map(_text, match.values()))
         return Wanted(
             external_id=_text(given.get(route.key_property)),
             values=self._values,
             place=self._place,
-            match={name: given[name] for name in route.match_on if name in given},
+            match=match,
+            resembles={} if known else {n: given[n] for n in route.resembles_by if given.get(n)},
             precoro_id=_whole(own_id) or None,
             idn=(_whole(given.get("idn")) or None) if route.by_number else None,
             path=tuple(each.value for each in self._place.values()),

@@ -7,9 +7,8 @@ id. Each way is tried as the settings say, judged by the answer, and remembered 
 from __future__ import annotations
 
 import logging
-import re
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta, timezone
+from dataclasses import replace
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from precoro_api import (
@@ -18,26 +17,27 @@ from precoro_api import (
     NotFound,
     OutcomeUnknown,
     QuotaSpent,
-    Reading,
     Rejected,
     TryLater,
     UnexpectedAnswer,
 )
-from precoro_api.fields import Misfit, read_moment, unwrap
 
-from target_precoro.equality import form_value, is_empty, reference_id, same_id, says
-from target_precoro.form_keys import EXTERNAL_ID, form_keys, names_of, path_keys
+from target_precoro.answers import all_of, gone, not_said
+from target_precoro.equality import is_empty, same_id
+from target_precoro.form_keys import EXTERNAL_ID, form_keys
 from target_precoro.journal import Begun, Busy, Earlier, Intent
+from target_precoro.lost_posts import LostPosts
+from target_precoro.request import nested, path_of
 from target_precoro.upsert import Create
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from precoro_api import Client, Resource
-    from precoro_api.profile import Profile
     from precoro_api.resource import Write
 
     from target_precoro.journal import Journal
+    from target_precoro.learned import Learned
     from target_precoro.upsert import Update
 
 __all__ = ["MadeElsewhere", "Writer"]
@@ -46,37 +46,15 @@ logger = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 
-_MARGIN = timedelta(seconds=5)
-"""How far before a lost POST its record is looked for; the server's clock has whole seconds."""
-
 
 class MadeElsewhere(Exception):
     """Another process made this record, or is making it: look again."""
 
 
-@dataclass
-class Learned:
-    """What a profile, or the answers of this run, have shown of one resource."""
-
-    post_takes_external_id: bool | None = None
-    patch_takes_fields: bool | None = None
-    put_clears: bool = False
-
-    @property
-    def as_json(self) -> dict[str, bool | None]:
-        """To be kept for the next run."""
-        return asdict(self)
-
-    def recall(self, kept: Mapping[str, bool | None] | None) -> None:
-        """Take from an earlier run what no profile says."""
-        for name, value in (kept or {}).items():
-            unknown = getattr(self, name, False) is None
-            if value is not None and (unknown or name == "put_clears"):
-                setattr(self, name, value or getattr(self, name))
-
-
 class Writer:
     """Writes records of one resource. `update_method` is `auto`, `patch` or `put`.
+
+    What the answers show goes into `learned`.
 
     `told_by` are the fields by which a record of a lost answer is known again.
     """
@@ -87,17 +65,15 @@ class Writer:
         resource: Resource,
         journal: Journal,
         update_method: str,
-        profile: Profile,
+        learned: Learned,
         told_by: Sequence[str] = (),
     ) -> None:
         self._client = client
-        self._told_by = tuple(told_by)
+        self._lost_posts = LostPosts(client, resource, told_by)
         self._resource = resource
         self._journal = journal
         self._method = update_method
-        self.learned = Learned(
-            profile.post_takes_external_id, profile.patch_takes_fields, profile.put_clears
-        )
+        self.learned = learned
 
     @property
     def is_learning(self) -> bool:
@@ -124,6 +100,8 @@ class Writer:
         learned = self.learned
         if isinstance(step, Create):
             takes = learned.post_takes_external_id
+            if self._after_post(step.form):
+                return [("POST", "PATCH")]
             if not step.external_id or self._resource.patch is None or takes is True:
                 return [("POST",)]
             return [("POST", "PATCH")] if takes is False else [("POST",), ("POST", "PATCH")]
@@ -144,7 +122,11 @@ class Writer:
         """
         resource = self._resource
         assert resource.create is not None  # noqa: S101 - a plan creates only what can be created
+        later = self._after_post(step.form)
+        posted = {name: value for name, value in step.form.items() if name not in later}
+        step = replace(step, form=posted)
         linking = bool(step.external_id) and self.learned.post_takes_external_id is not True
+        linking = linking or bool(later)
         # Created and not linked, it would be looked for with effort: both requests, or none.
         self._client.quota.need(1 + linking, resource.name)
         begun = self._begin(key, looked_at)
@@ -152,11 +134,11 @@ class Writer:
         row: Row | None = None
         try:
             if begun.intent.look_for.get("again"):
-                row = self._find_created(key, step, began)
+                row = self._lost_posts.find(key, step, began)
             adopted = row is not None
             row = row or self._post(key, step, began)
-            if step.external_id and not same_id(row.get(EXTERNAL_ID), step.external_id):
-                row = self._link_created(row, step)
+            if later or (step.external_id and not same_id(row.get(EXTERNAL_ID), step.external_id)):
+                row = self._link_created(row, step, later)
         except (Rejected, NotAllowed, NotFound):
             if row is None:  # refused, so that nothing was made
                 self._journal.finish(begun, precoro_id=None)
@@ -168,6 +150,11 @@ class Writer:
             raise
         self._journal.finish(begun, precoro_id=str(row.get("id")))
         return row, adopted
+
+    def _after_post(self, form: Mapping[str, Any]) -> dict[str, Any]:
+        """What a POST does not take of a new record; it goes along with the external id."""
+        only_later = {key.key for key in form_keys(self._resource).values() if not key.creates}
+        return {name: value for name, value in form.items() if name in only_later}
 
     def _begin(self, key: str, looked_at: float) -> Begun:
         # The server's last word on the time: what is created from here on is not dated before it.
@@ -200,11 +187,11 @@ class Writer:
             del form[EXTERNAL_ID]
             row = self._call(resource.create, form, key, step.place)
         except OutcomeUnknown:
-            found = self._find_created(key, step, began)
+            found = self._lost_posts.find(key, step, began)
             # It is not there, so nothing happened, and it may be written once more.
             row = found or self._call(resource.create, form, key, step.place)
         if "id" not in row:  # done, it says, but not what: unlinked, the next run would double it
-            row = self._find_created(key, step, began) or {}
+            row = self._lost_posts.find(key, step, began) or {}
         if "id" not in row:
             raise OutcomeUnknown(
                 "POST answered no id, and no such record is to be found",
@@ -215,11 +202,12 @@ class Writer:
             self.learned.post_takes_external_id = same_id(row.get(EXTERNAL_ID), step.external_id)
         return row
 
-    def _link_created(self, row: Row, step: Create) -> Row:
+    def _link_created(self, row: Row, step: Create, later: Mapping[str, Any]) -> Row:
         if self._resource.patch is None:
             return row  # the API cannot link it; it is found by its other fields
         try:
-            return self._link(row, str(step.external_id), step.place)
+            link = {EXTERNAL_ID: step.external_id} if step.external_id else {}
+            return self._link(row, {**link, **later}, step)
         except (BadCredentials, QuotaSpent, TryLater):
             logger.error(
                 "%s %s was created as id %s, but is not linked yet; the next run looks for it and "
@@ -241,7 +229,7 @@ class Writer:
             row = self._change(key, step, {name: each.new for name, each in fields.items()})
         external_id = link.new if link else step.row.get(EXTERNAL_ID)
         if not is_empty(external_id) and not same_id(row.get(EXTERNAL_ID), external_id):
-            row = self._link(row, str(external_id), step.place)
+            row = self._link(row, {EXTERNAL_ID: str(external_id)}, step)
         return row
 
     def _change(self, key: str, step: Update, form: Mapping[str, Any]) -> Row:
@@ -258,16 +246,18 @@ class Writer:
             row = self._patch_fields(key, step, form)
             if row is not None:
                 return row
-        whole = {**self._whole(step), **form} if self.learned.put_clears else form
+        whole = {**all_of(resource, step.row), **form} if self.learned.put_clears else form
         row = self._sure(resource.update, whole, key, step)
-        if self._lost(step, row):
+        if gone(resource, step, row):
             # This PUT clears what it does not name: put it back, and name everything from now on.
             self.learned.put_clears = True
-            row = self._sure(resource.update, {**self._whole(step), **form}, key, step)
+            row = self._sure(
+                resource.update, {**all_of(self._resource, step.row), **form}, key, step
+            )
         return self._proven("PUT", row, key, step)
 
     def _proven(self, method: str, row: Row, key: str, step: Update) -> Row:
-        left = self._left(step.form, row, step.row)
+        left = not_said(self._resource, step.form, row, step.row)
         if left:
             raise UnexpectedAnswer(
                 f"{method} was accepted, but the answer still shows the old {', '.join(left)}",
@@ -292,7 +282,7 @@ class Writer:
             if self._method == "patch" or self.learned.patch_takes_fields:
                 raise
             return None
-        self.learned.patch_takes_fields = not self._left(form, row, step.row)
+        self.learned.patch_takes_fields = not not_said(self._resource, form, row, step.row)
         if self.learned.patch_takes_fields:
             return row
         if self._method == "patch":
@@ -309,7 +299,7 @@ class Writer:
             answer = self._call(call, form, key, step.place, step.row)
         except OutcomeUnknown:
             now = {**step.row, **self._reread(step.row, key, step.place)}
-            if not self._left(form, now, step.row):
+            if not not_said(self._resource, form, now, step.row):
                 return now
             # It did not happen, or not yet; these are absolute values, so twice is once.
             answer = self._call(call, form, key, step.place, step.row)
@@ -318,28 +308,36 @@ class Writer:
             answer = self._reread(step.row, key, step.place)
         return {**step.row, **answer}
 
-    def _link(self, row: Mapping[str, Any], external_id: str, place: Mapping[str, Any]) -> Row:
-        resource = self._resource
+    def _link(self, row: Mapping[str, Any], form: Mapping[str, Any], step: Create | Update) -> Row:
+        """The record after a PATCH of its external id, and of what else goes along with it."""
+        resource, key = self._resource, str(form.get(EXTERNAL_ID) or row.get("id"))
         if resource.patch is None:
             raise UnexpectedAnswer(
-                "the API cannot link this record", resource=resource.name, key=external_id
+                "the API cannot link this record", resource=resource.name, key=key
             )
-        form = {EXTERNAL_ID: external_id}
         try:
-            answer = self._call(resource.patch, form, external_id, place, row)
+            answer = self._call(resource.patch, form, key, step.place, row)
         except OutcomeUnknown:
-            answer = self._reread(row, external_id, place)
-            if not same_id(answer.get(EXTERNAL_ID), external_id):
-                answer = self._call(resource.patch, form, external_id, place, row)
-        if EXTERNAL_ID not in answer:
-            answer = self._reread(row, external_id, place)
-        if not same_id(answer.get(EXTERNAL_ID), external_id):
+            answer = self._reread(row, key, step.place)
+            if self._unlinked(form, answer):
+                answer = self._call(resource.patch, form, key, step.place, row)
+        if form.keys() - answer.keys():
+            answer = self._reread(row, key, step.place)
+        left = self._unlinked(form, answer)
+        if left:
             raise UnexpectedAnswer(
-                "the external id was accepted, but the record does not carry it",
+                f"PATCH was accepted, but the record does not carry the {left}",
                 resource=resource.name,
-                key=external_id,
+                key=key,
             )
         return {**row, **answer}
+
+    def _unlinked(self, form: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+        """What of a link the row does not carry; "" where it is whole."""
+        left = not_said(self._resource, form, row)
+        if EXTERNAL_ID in form and not same_id(row.get(EXTERNAL_ID), form[EXTERNAL_ID]):
+            left.insert(0, "external id")
+        return ", ".join(left)
 
     # Looking
 
@@ -347,51 +345,10 @@ class Writer:
         resource = self._resource
         if resource.detail is not None:
             return self._client.detail(resource, row[resource.addressed_by])
-        for other in self._rows(place):
+        for other in self._lost_posts.rows(place):
             if other.get("id") == row["id"]:
                 return other
         raise UnexpectedAnswer("the record is gone from its list", resource=resource.name, key=key)
-
-    def _rows(self, place: Mapping[str, Any], since: datetime | None = None) -> list[Row]:
-        if self._resource.embedding is not None:
-            return self._client.options(self._resource, place["field_id"])
-        return list(Reading(self._client, self._resource, since).rows())
-
-    def _find_created(self, key: str, step: Create, began: datetime) -> Row | None:
-        """The record of a POST whose answer was lost, if it is there."""
-        since = began - _MARGIN
-        rows = self._rows(step.place, since if self._resource.modified_since else None)
-        matches = [row for row in rows if self._is_it(step, row, since)]
-        if len(matches) > 1:
-            ids = ", ".join(str(row.get("id")) for row in matches)
-            raise OutcomeUnknown(
-                f"the answer to POST was lost, and several records look like it (ids {ids})",
-                resource=self._resource.name,
-                key=key,
-            )
-        return matches[0] if matches else None
-
-    def _is_it(self, step: Create, row: Mapping[str, Any], since: datetime) -> bool:
-        carried = row.get(EXTERNAL_ID)
-        if not is_empty(carried):
-            return same_id(carried, step.external_id)
-        if _before(row.get("createDate"), since):
-            return False
-        if self._stands_elsewhere(step, row):
-            return False
-        names = {name: step.form[name] for name in self._told_by if name in step.form}
-        return not self._left(names or step.form, row)
-
-    def _stands_elsewhere(self, step: Create, row: Mapping[str, Any]) -> bool:
-        """Whether the row is below another option, or part of another document."""
-        below = form_keys(self._resource).get("parent")
-        if below is not None and below.shown_as in row:
-            return reference_id(row[below.shown_as]) != str(step.form.get(below.key) or "")
-        for part in path_keys(self._resource) if self._resource.parent is None else ():
-            of = unwrap(next((row[name] for name in names_of(part.stem) if name in row), None))
-            if isinstance(of, dict) and str(of.get(part.by)) != str(step.place.get(part.param)):
-                return True
-        return False
 
     # One call
 
@@ -403,76 +360,6 @@ class Writer:
         place: Mapping[str, Any],
         row: Mapping[str, Any] | None = None,
     ) -> Row:
-        path = {name: _part(name, place, row) for name in re.findall(r"{(\w+)}", call.path)}
-        body = _nested(self._resource, form) if call.json else form
+        path = path_of(call, place, row)
+        body = nested(self._resource, form) if call.json else form
         return self._client.write(self._resource, call, body, path=path or None, record_key=key)
-
-    def _left(
-        self,
-        form: Mapping[str, Any],
-        row: Mapping[str, Any],
-        before: Mapping[str, Any] | None = None,
-    ) -> list[str]:
-        """The sent fields that this row does not say yet; of lists, what was to go as well."""
-        left = []
-        for key in form_keys(self._resource).values():
-            if key.key not in form or key.shown_as not in row:
-                continue
-            sent, shown = form[key.key], row[key.shown_as]
-            gone: set[str] = set()
-            if key.is_list:
-                old = (before or {}).get(key.shown_as)
-                gone = set(form_value(key, old)) - set(form_value(key, sent))
-                gone &= set(form_value(key, shown))
-            if gone or not says(self._resource, key, shown, sent):
-                left.append(key.name)
-        return left
-
-    def _lost(self, step: Update, row: Mapping[str, Any]) -> list[str]:
-        """Writable values that the record had, that no one changed, and that are gone."""
-        return [
-            key.name
-            for key in form_keys(self._resource).values()
-            if key.key not in step.changes
-            and key.shown_as in row
-            and not is_empty(step.row.get(key.shown_as))
-            and is_empty(row[key.shown_as])
-        ]
-
-    def _whole(self, step: Update) -> dict[str, Any]:
-        """Every writable value of the record."""
-        return {
-            key.key: form_value(key, step.row[key.shown_as])
-            for key in form_keys(self._resource).values()
-            if key.updates and not is_empty(step.row.get(key.shown_as))
-        }
-
-
-def _before(created: Any, moment: datetime) -> bool:
-    """Whether a date of creation lies before that; False where there is none."""
-    try:
-        read = read_moment(created)
-    except Misfit:
-        return False
-    return read is not None and datetime.fromisoformat(read) < moment
-
-
-def _part(name: str, place: Mapping[str, Any], row: Mapping[str, Any] | None) -> Any:
-    """What fills one part of a path: of the place, or of the record itself."""
-    if name in place:
-        return place[name]
-    assert row is not None  # noqa: S101 - only an existing record's path has its own key
-    return row["idn" if name == "idn" else "id"]
-
-
-def _nested(resource: Resource, form: Mapping[str, Any]) -> dict[str, Any]:
-    """A form as JSON has it: a reference is an object with its id, one under `id` is bare."""
-    body: dict[str, Any] = {}
-    keys = form_keys(resource)
-    for name, value in form.items():
-        stem = name.partition("[")[0]
-        if stem in keys and keys[stem].is_reference and not is_empty(value):
-            body[stem] = int(value) if stem == "id" else {"id": int(value)}
-        else:
-            body[stem] = value
-    return body

@@ -139,6 +139,18 @@ def test_killed_and_the_journal_thrown_away_other_fields_tell(
     assert each_is_there_once(sandbox, resource)
 
 
+def test_items_without_a_sku_are_known_again_by_their_names(company, launch, singer_file, tmp_path):
+    sandbox, records = company("items")
+    for each in records:
+        del each["sku"]
+    given, journal = singer_file(("items", records)), tmp_path / "journal.sqlite3"
+    kills = kill_until_done(
+        sandbox, launch, given, 16, lambda: throw_away(journal), journal_path=str(journal)
+    )
+    assert kills >= 4
+    assert each_is_there_once(sandbox, "items")
+
+
 @pytest.mark.parametrize("resource", ["suppliers", "items", "taxes", "locations"])
 def test_where_nothing_else_tells_them_apart_the_journal_does(
     company, launch, singer_file, tmp_path, resource

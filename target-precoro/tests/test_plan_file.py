@@ -7,6 +7,7 @@ import io
 import json
 import stat
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -667,6 +668,7 @@ def test_a_plan_that_is_applied_ends_as_a_run_would(load, tmp_path, data):
             for row in there:
                 sandbox.store.add("suppliers", dict(row))
             if planned:
+                Path(path).unlink(missing_ok=True)  # it is of another sandbox
                 with contextlib.redirect_stderr(io.StringIO()):
                     said = load(sandbox, lines=lines_of(*records), dry_run=True, plan_path=path)
                 done = load(sandbox, lines=[], apply_plan=path)

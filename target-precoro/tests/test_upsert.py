@@ -17,7 +17,7 @@ from precoro_sandbox.forms import decode_form
 from target_precoro import upsert
 from target_precoro.equality import says
 from target_precoro.form_keys import form_keys, path_keys
-from target_precoro.routes import ACCEPTED, Route, route_of
+from target_precoro.routes import ACCEPTED, MATCH_ON, Route, route_of
 from target_precoro.upsert import Create, Found, Link, Refused, Skipped, Unchanged, Update, plan
 from target_precoro.wanted import Reference, wanted_of
 
@@ -392,11 +392,21 @@ def holds(name, data, *, nulls="keep", lists="merge"):
         new = row["externalId"] is None and resource.create is not None
         record = data.draw(records(resource, new=new))
         step = decide(resource, record, *(() if new else (row,)), **rules)
+        if (
+            new
+            and resource.patch is None
+            and not any(record.get(each) not in (None, "") for each in MATCH_ON[name])
+        ):
+            assert isinstance(step, Refused)  # it could never be found again
+            continue
         assert isinstance(step, Create | Update | Unchanged)
         after = row if isinstance(step, Unchanged) else carried_out(resource, step)
         assert isinstance(decide(resource, record, after, **rules), Unchanged)
         for key in form_keys(resource).values():
-            takes = key.creates if isinstance(step, Create) else key.updates
+            linked_with = resource.patch is not None and key.key in resource.patch.keys
+            takes = key.updates
+            if isinstance(step, Create):
+                takes = key.creates or linked_with
             judge(key, record, row, after, takes=takes, nulls=nulls, lists=lists)
         row = after
 

@@ -1,0 +1,66 @@
+"""States of the input: each is held until every record before it is written."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from typing import Any
+
+from singer_sdk.singerlib.json import serialize_json
+
+__all__ = ["HeldStates"]
+
+_MOST = 1000
+
+
+class HeldStates:
+    """Which records of the input are still open, by their places, and the states that wait."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, None] = {}
+        self._held: deque[tuple[int, Any]] = deque()
+
+    def __len__(self) -> int:
+        """How many states wait."""
+        return len(self._held)
+
+    @property
+    def are_too_many(self) -> bool:
+        """Whether records should be written so that states can go."""
+        return len(self._held) > _MOST
+
+    def open(self, place: int) -> None:
+        """The record at that place is taken."""
+        self._open[place] = None
+
+    def close(self, place: int) -> None:
+        """It is known what became of that record."""
+        self._open.pop(place, None)
+
+    def hold(self, place: int, value: Any) -> None:
+        """Keep a state that follows the record at that place; of two there, the newer."""
+        if self._held and self._held[-1][0] == place:
+            self._held.pop()
+        self._held.append((place, value))
+
+    def thin_out(self) -> None:
+        """Keep every other state that must wait still: the newest one is what counts."""
+        if self.are_too_many:
+            self._held = deque([*list(self._held)[:-1:2], self._held[-1]])
+
+    def forget(self) -> None:
+        """Let none out."""
+        self._held.clear()
+
+    def release(self, place: int) -> None:
+        """Let the newest state out whose records are all written, and forget older ones.
+
+        `place` is that of the latest record.
+        """
+        first_open = next(iter(self._open), place + 1)
+        released = None
+        while self._held and self._held[0][0] < first_open:
+            released = self._held.popleft()[1]
+        if released is not None:
+            sys.stdout.write(serialize_json(released) + "\n")
+            sys.stdout.flush()
