@@ -83,6 +83,12 @@ class DocumentStream(PrecoroStream):
             self.memory.write(self.stream_state, str(self.replication_key), most=most)
             self.state_manager.is_flushed = False
 
+    def unknown(self, due: Iterable[Listed]) -> set[Listed]:
+        """Those that no event has made be fetched as they are."""
+        pushed = self.precoro.pushed
+        known = pushed.fetched(self) if pushed else {}
+        return {each for each in due if not each.changed or known.get(each.idn) != each.changed}
+
     @abstractmethod
     @override
     def records_of(self, document: Mapping[str, Any], listed: Listed) -> Iterator[dict[str, Any]]:
@@ -205,10 +211,7 @@ class Fetch:
 
     def _due(self, reader: DocumentStream, listing: Listing) -> set[Listed]:
         asked_at = utc_text(listing.asked_at)
-        due = reader.memory.due(listing.documents, asked_at, reader.overlap)
-        pushed = self._tap.pushed
-        known = pushed.fetched(reader) if pushed else {}
-        return {each for each in due if not each.changed or known.get(each.idn) != each.changed}
+        return reader.unknown(reader.memory.due(listing.documents, asked_at, reader.overlap))
 
     @property
     def _limit(self) -> int | None:

@@ -20,6 +20,7 @@ from tap_precoro.invoices import is_invoice
 from tap_precoro.listing import Listing
 from tap_precoro.lists import ListStream
 from tap_precoro.nested import NestedStream, StockStream
+from tap_precoro.pushed import Way
 from tap_precoro.values import ValueStream
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from precoro_api import Reading, Resource
     from precoro_api.paging import Page
 
+    from tap_precoro.pushed import Pushed
     from tap_precoro.resume import Listed
     from tap_precoro.streams import PrecoroStream
     from tap_precoro.tap import TapPrecoro
@@ -88,6 +90,11 @@ class _Asking:
             return Need(stream.name, requests=None, note=f"fails: {problem}")
 
     def _of(self, stream: PrecoroStream) -> Need:
+        way = self._way(stream)
+        if way is Way.NOT_AT_ALL:
+            return Need(stream.name, 0, note="no event tells of it, and its list is not due")
+        if way is Way.EVENTS and not isinstance(stream, ValueStream):
+            return self._of_events(stream)
         if isinstance(stream, ListStream):
             return self._of_list(stream)
         if isinstance(stream, DocumentStream):
@@ -97,6 +104,10 @@ class _Asking:
         if isinstance(stream, AttachmentStream) and stream.folder is not None:
             return Need(stream.name, requests=None, note="unknown: one per file that is new")
         return Need(stream.name, note=f"comes with {self._tap.sources[stream.name]}")
+
+    def _way(self, stream: PrecoroStream) -> Way:
+        source = self._streams.get(self._tap.sources[stream.name], stream)
+        return self._tap.pushed.way(source) if self._tap.pushed else Way.LIST
 
     # Asking
 
@@ -136,6 +147,23 @@ class _Asking:
         return Need(stream, rows, 2 * pages if twice else pages)
 
     # Kinds of streams
+
+    def _of_events(self, stream: PrecoroStream) -> Need:
+        pushed = cast("Pushed", self._tap.pushed)
+        leader = pushed.leader_of(stream)
+        if leader is not stream:
+            return Need(stream.name, note=f"comes with {leader.name}")
+        return self._fetched(stream.name, pushed.documents_of(stream), note="events tell of them")
+
+    def _fetched(
+        self, stream: str, many: int, *, pages: int = 0, bound: str = "", note: str = ""
+    ) -> Need:
+        """What it takes to fetch documents, as far as `detail_limit` lets them."""
+        limit = self._tap.config.get(DETAIL_LIMIT.name)
+        now = many if limit is None else min(limit, many)
+        if now < many:
+            note = " ".join((DETAIL_LIMIT.name, "leaves", *bound.split(), f"{many - now:,}"))
+        return Need(stream, many, pages + now, bound, note)
 
     def _of_list(self, stream: ListStream) -> Need:
         resource = stream.resource
@@ -194,16 +222,14 @@ class _Asking:
             many = len(_due(resource, readers, page))
         elif is_invoice(resource) or any(reader.memory.settled for reader in readers):
             bound = UP_TO  # rows may share a document, or be known from the last run
-        limit = tap.config.get(DETAIL_LIMIT.name)
-        now = many if limit is None else min(limit, many)
-        left = " ".join((DETAIL_LIMIT.name, "leaves", *bound.split(), f"{many - now:,}"))
-        return Need(stream.name, many, pages + now, bound, left if now < many else "")
+        return self._fetched(stream.name, many, pages=pages, bound=bound)
 
     def _names_of_custom_fields(self) -> list[Need]:
         """Where custom values get names: their lists, and the options of fields in use."""
         holders = {
             each.source_holder if isinstance(each, ValueStream) else each.holder
             for each in self._streams.values()
+            if self._way(each) is not Way.NOT_AT_ALL
         }
         families: dict[str, int] = {}
         for holder in sorted(filter(None, holders)):
@@ -242,5 +268,6 @@ def _due(resource: Resource, readers: tuple[DocumentStream, ...], page: Page) ->
         listing.note(row)
     due: set[Listed] = set()
     for reader in readers:
-        due |= replace(reader.memory).due(listing.documents, "", reader.overlap)
+        memory = replace(reader.memory)
+        due |= reader.unknown(memory.due(listing.documents, "", reader.overlap))
     return due

@@ -155,6 +155,14 @@ class Pushed:
         read = self._entries[stream.name].get("list_read")
         return not read or self._began - datetime.fromisoformat(read) >= self._every
 
+    def leader_of(self, stream: PrecoroStream) -> PrecoroStream:
+        """The stream that asks for what events tell of, for all of its resource."""
+        return self._groups[root_of(stream.resource).name][0]
+
+    def documents_of(self, stream: PrecoroStream) -> int:
+        """How many documents events tell of, where they are fetched."""
+        return len(self._told[root_of(stream.resource).name])
+
     # What was done
 
     def list_read(self, stream: PrecoroStream) -> None:
@@ -213,9 +221,8 @@ class Pushed:
     def records(self, stream: PrecoroStream) -> Iterator[dict[str, Any]]:
         """The records of a stream by events; those of its group are written on the way."""
         root = root_of(stream.resource)
-        group = self._groups[root.name]
-        if stream is group[0]:
-            yield from self._documents(root, group)
+        if stream is self.leader_of(stream):
+            yield from self._documents(root, self._groups[root.name])
 
     def _documents(self, root: Resource, group: list[PrecoroStream]) -> Iterator[dict[str, Any]]:
         told = self._told[root.name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import json
 import random
@@ -11,6 +12,7 @@ from datetime import datetime, timedelta
 import pytest
 from precoro_api.webhooks import Event, Spool
 from precoro_api.webhooks.receiver import Receiver
+from tap_precoro.forecast import forecast_of
 from tap_precoro.tap import TapPrecoro
 
 ORDERS = ("purchase_orders", "purchase_orders_details", "purchase_orders_items")
@@ -32,8 +34,8 @@ class Job:
         idn = str(row["idn"]) if "idn" in row else None
         return self.spool.add([Event(row["id"], kind, action, idn, 0.0)])
 
-    def run(self, *, upto=None, code=0, **settings):
-        """Run the tap; the requests that it sent. A state after `upto` records is lost."""
+    def made(self, **settings):
+        """The tap as it stands before its next run."""
         tap = TapPrecoro(
             config={
                 "auth_token": self.sandbox.account.token,
@@ -44,10 +46,20 @@ class Job:
                 **self.settings,
                 **settings,
             },
-            state=self.state,
+            state=copy.deepcopy(self.state),
         )
         for name, stream in tap.streams.items():
             stream.selected = name in self.streams
+        return tap
+
+    def estimate(self, **settings):
+        """The forecast of the next run, and what it asked."""
+        before = len(self.sandbox.served)
+        return forecast_of(self.made(**settings)), len(self.sandbox.served) - before
+
+    def run(self, *, upto=None, code=0, **settings):
+        """Run the tap; the requests that it sent. A state after `upto` records is lost."""
+        tap = self.made(**settings)
         before, out = len(self.sandbox.served), io.StringIO()
         with contextlib.redirect_stdout(out):
             assert tap.run() == code
@@ -112,6 +124,42 @@ def test_many_events_of_one_document_are_one_request_for_all_its_streams(sandbox
     lines = ["purchase_orders_items"] * len(one["items"])
     assert job.streams_of("documentId", one["id"]) == lines
     assert job.run() == []
+
+
+def test_what_a_run_takes_is_estimated_from_the_events(sandbox, spool):
+    job = Job(sandbox, spool, *ORDERS, "invoices", "payments")
+    job.run()
+    assert [part.requests for part in job.estimate()[0].needs] == [0] * len(job.streams)
+    assert job.estimate()[1] == 0
+    orders = list(sandbox.store.rows("purchase_orders").values())[:4]
+    for row in [*orders, orders[0]]:
+        sandbox.store.change("purchase_orders", row, {"note": "changed"})
+        job.tell(ORDER, row)
+    job.tell(INVOICE, next(iter(sandbox.store.rows("invoices").values())))
+    forecast, asked = job.estimate(detail_limit=3)
+    assert (forecast.requests, asked) == (4, 1)
+    assert {need.stream: need.requests for need in forecast.needs if need.requests} == {
+        "purchase_orders": 3,
+        "invoices": 1,
+    }
+    assert "detail_limit leaves 1" in [need.note for need in forecast.needs]
+    forecast, _ = job.estimate()
+    assert forecast.requests == 5 == len(job.run())
+    assert job.estimate()[0].requests == 0
+
+
+def test_what_was_fetched_by_events_is_not_estimated_when_reconciling(sandbox, spool):
+    job = Job(sandbox, spool, *ORDERS)
+    job.run()
+    row = next(iter(sandbox.store.rows("purchase_orders").values()))
+    sandbox.clock.advance(120)
+    sandbox.store.change("purchase_orders", row, {"note": "changed"})
+    job.tell(ORDER, row)
+    sandbox.clock.advance(120)
+    job.run()
+    job.later(hours=25)
+    forecast, _ = job.estimate()
+    assert forecast.requests == 1 == len(job.run())
 
 
 def test_a_list_alone_is_read_once_for_all_its_events(sandbox, spool):
