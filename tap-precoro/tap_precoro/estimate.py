@@ -90,11 +90,8 @@ class _Asking:
             return Need(stream.name, requests=None, note=f"fails: {problem}")
 
     def _of(self, stream: PrecoroStream) -> Need:
-        way = self._way(stream)
-        if way is Way.NOT_AT_ALL:
-            return Need(stream.name, 0, note="no event tells of it, and its list is not due")
-        if way is Way.EVENTS and not isinstance(stream, ValueStream):
-            return self._of_events(stream)
+        if self._tap.pushed and self._way(stream) is not Way.LIST:
+            return self._of_events(self._tap.pushed, stream)
         if isinstance(stream, ListStream):
             return self._of_list(stream)
         if isinstance(stream, DocumentStream):
@@ -105,9 +102,11 @@ class _Asking:
             return Need(stream.name, requests=None, note="unknown: one per file that is new")
         return Need(stream.name, note=f"comes with {self._tap.sources[stream.name]}")
 
+    def _source(self, stream: PrecoroStream) -> PrecoroStream:
+        return self._streams.get(self._tap.sources[stream.name], stream)
+
     def _way(self, stream: PrecoroStream) -> Way:
-        source = self._streams.get(self._tap.sources[stream.name], stream)
-        return self._tap.pushed.way(source) if self._tap.pushed else Way.LIST
+        return self._tap.pushed.way(self._source(stream)) if self._tap.pushed else Way.LIST
 
     # Asking
 
@@ -148,9 +147,10 @@ class _Asking:
 
     # Kinds of streams
 
-    def _of_events(self, stream: PrecoroStream) -> Need:
-        pushed = cast("Pushed", self._tap.pushed)
-        leader = pushed.leader_of(stream)
+    def _of_events(self, pushed: Pushed, stream: PrecoroStream) -> Need:
+        if self._way(stream) is Way.NOT_AT_ALL:
+            return Need(stream.name, 0, note="no event tells of it, and its list is not due")
+        leader = pushed.leader_of(self._source(stream))
         if leader is not stream:
             return Need(stream.name, note=f"comes with {leader.name}")
         return self._fetched(stream.name, pushed.documents_of(stream), note="events tell of them")

@@ -248,7 +248,8 @@ class TapPrecoro(Command):
     ) -> list[PrecoroStream]:
         if holder is None or self.config.get(CUSTOM_FIELDS.name) != "values":
             return []
-        source.values = ValueStream(self, source.resource, name, holder)
+        lines = isinstance(source, LineStream)
+        source.values = ValueStream(self, source.resource, name, holder, lines=lines)
         return [source.values]
 
     # Running

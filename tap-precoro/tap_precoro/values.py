@@ -20,12 +20,15 @@ __all__ = ["ValueStream"]
 
 
 class ValueStream(PrecoroStream):
-    """The values that the rows of another stream hold; it costs no request of its own."""
+    """The values that the rows, or the `lines`, of another stream hold; it costs no request."""
 
-    def __init__(self, tap: TapPrecoro, resource: Resource, source: str, holder: str) -> None:
+    def __init__(
+        self, tap: TapPrecoro, resource: Resource, source: str, holder: str, *, lines: bool
+    ) -> None:
+        line = (Field("lineKey", Kind.TEXT),) if lines else ()
         known = (
             Field("ownerId", Kind.ID),
-            Field("lineKey", Kind.TEXT),
+            *line,
             Field("fieldId", Kind.ID),
             Field("place", Kind.ID),
             Field("ownerIdn", Kind.TEXT),
@@ -35,13 +38,14 @@ class ValueStream(PrecoroStream):
             Field("optionName", Kind.TEXT),
         )
         super().__init__(tap, resource, name=f"{source}_custom_field_values", fields=known)
-        self.primary_keys = ("ownerId", "lineKey", "fieldId", "place")
+        self.primary_keys = ("ownerId", *(field.name for field in line), "fieldId", "place")
         self.source_holder = holder
 
     def emit(self, record: Mapping[str, Any], row: Mapping[str, Any]) -> None:
         """Write the values of one row; `record` is what its own stream made of it."""
         owner = record.get("documentId", record.get("id"))
         idn = record.get("documentIdn", record.get("idn"))
+        line = {"lineKey": record["lineKey"]} if "lineKey" in self.columns else {}
         places: dict[int, int] = {}
         for value in self.precoro.catalogue.values(self.source_holder, row):
             places[value.field_id] = place = places.get(value.field_id, 0) + 1
@@ -49,7 +53,7 @@ class ValueStream(PrecoroStream):
                 self.read(
                     {
                         "ownerId": owner,
-                        "lineKey": record.get("lineKey") or "",
+                        **line,
                         "fieldId": value.field_id,
                         "place": place,
                         "ownerIdn": idn,
