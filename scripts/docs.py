@@ -139,9 +139,16 @@ def meltano_settings(plugin: str) -> str:
                     ]
         if schema.get("secret"):
             lines.append("      sensitive: true")
-        if schema.get("default") is not None and not _is_builtin(name):
+        if _default_is_told(name, schema):
             lines.append(f"      value: {_quoted(schema['default'])}")
     return "\n".join(lines)
+
+
+def _default_is_told(name: str, schema: dict[str, Any]) -> bool:
+    if schema.get("default") is None or _is_builtin(name):
+        return False
+    # Meltano cannot lay an object over a default that is a text.
+    return not {"string", "object"} <= set(schema["type"])
 
 
 def _quoted(value: Any) -> str:

@@ -91,3 +91,24 @@ def test_an_erp_to_precoro(meltano, sandbox):
     meltano("--full-refresh", "erp-to-precoro")
     assert not [each for each in sandbox.served[first:] if each.method in writes]
     assert len(sandbox.served) - first == 5
+
+
+def test_a_rule_for_one_stream_reaches_the_target():
+    """A setting that is a text for all or an object by stream: Meltano lays one over the other."""
+    done = subprocess.run(
+        [
+            Path(sys.executable).parent / "meltano",
+            "invoke",
+            "--dump=config",
+            "target-precoro--first-link",
+        ],
+        cwd=ROOT,
+        env={**os.environ, "OUTPUT": "output", "MELTANO_CLI_DISABLE_VERSION_CHECK": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    config = json.loads(done.stdout[done.stdout.index("{") :])
+    assert config["modes"] == {"public-vendors_to_link": "link"}

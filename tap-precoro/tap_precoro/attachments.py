@@ -39,6 +39,7 @@ ATTACHMENT_MAX_MB = Setting(
     "Largest attachment",
     "Megabytes above which a file is left out, with a warning.",
     default=100,
+    least=1,
 )
 _MB = 1_000_000
 _LATE = "late_files_of_run"

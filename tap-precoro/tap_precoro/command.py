@@ -10,6 +10,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 from precoro_api import PrecoroError, SettingsError
+from precoro_api.plain import plain_logs
+from precoro_api.settings import without_secrets
 from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.plugin_base import PluginBase
@@ -40,6 +42,7 @@ class Command(Tap):
     @override
     def get_singer_command(cls) -> click.Command:
         """The SDK's options, `--estimate`, and `--format` for that too."""
+        plain_logs()
         command = super().get_singer_command()
         for option in command.params:
             if isinstance(option, click.Option) and option.name == "about_format":
@@ -137,7 +140,7 @@ class Command(Tap):
             yield
         except ConfigValidationError as problem:
             for error in problem.errors:
-                cls.logger.error("%s", cls._without_secrets(error))
+                cls.logger.error("%s", without_secrets(error, cls.config_jsonschema))
         except (SettingsError, PrecoroError, Stopped) as problem:
             cls.logger.error("%s", problem)
         except OutputGone:
@@ -146,14 +149,6 @@ class Command(Tap):
         else:
             return
         sys.exit(COULD_NOT_WORK)
-
-    @classmethod
-    def _without_secrets(cls, error: str) -> str:
-        """What is wrong with a setting; the SDK's words show its value."""
-        for name, schema in cls.config_jsonschema["properties"].items():
-            if schema.get("secret") and error.endswith(f"config[{name!r}]"):
-                return f"{name} must be a {' or '.join(schema['type'])}."
-        return error
 
 
 def _json_of(option: str, file: IO[str] | None) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ from precoro_api.fields import Field, Kind, unwrap
 from precoro_api.settings import Setting
 from typing_extensions import override
 
+from tap_precoro.invoices import MARKS, is_invoice, marks_of
 from tap_precoro.resume import Listed, Memory
 from tap_precoro.streams import PrecoroStream, utc_text
 
@@ -42,6 +43,7 @@ DETAIL_LIMIT = Setting(
     "integer",
     "Most details",
     "Documents that each stream of details fetches in one run at most; the next run goes on.",
+    least=0,
 )
 DETAIL_ORDER = Setting(
     "detail_order",
@@ -118,6 +120,9 @@ class LineStream(DocumentStream):
             Field("price", Kind.NUMBER),
             Field("dataItemCustomFields", Kind.ARRAY),
         )
+        self._of_invoices = is_invoice(resource)
+        if self._of_invoices:
+            known += MARKS
         super().__init__(
             tap,
             resource,
@@ -133,6 +138,7 @@ class LineStream(DocumentStream):
     @override
     def records_of(self, document: Mapping[str, Any], listed: Listed) -> Iterator[dict[str, Any]]:
         lines = unwrap(document.get(str(self.resource.lines)))
+        marks = marks_of(document) if self._of_invoices else {}
         for place, line in enumerate(lines if isinstance(lines, list) else (), start=1):
             own = line if isinstance(line, dict) else {"line": line}
             self.keys.look(self.client.quota, (own,))
@@ -143,10 +149,13 @@ class LineStream(DocumentStream):
                     "lineKey": str(own.get("id") or f"#{place}"),
                     "documentIdn": listed.idn,
                     "documentUpdateDate": listed.changed or None,
+                    **marks,
                 }
             )
-            yield record
-            if self.values is not None and self.values.selected:
+            if self.values is None or not self.values.selected:
+                yield record
+            else:
+                yield dict(record)  # what is not selected is taken out of it
                 self.values.emit(record, own)
 
 

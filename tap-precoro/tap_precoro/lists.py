@@ -31,6 +31,8 @@ PAYMENTS_WINDOW = Setting(
     "Window of payments",
     "Payments have no update date and are read whole each time; with this, once they were read "
     "whole, only those that were created in the last so many days.",
+    least=0,
+    most=36_500,
 )
 
 
@@ -85,8 +87,10 @@ class ListStream(PrecoroStream):
     def _with_values(
         self, record: dict[str, Any], row: Mapping[str, Any]
     ) -> Iterator[dict[str, Any]]:
-        yield record
-        if self.values is not None and self.values.selected:
+        if self.values is None or not self.values.selected:
+            yield record
+        else:
+            yield dict(record)  # what is not selected is taken out of it
             self.values.emit(record, row)
 
     @override

@@ -50,6 +50,8 @@ RECONCILE_HOURS = Setting(
     "With `webhook_spool`: hours after which lists are read all the same, as an event can be lost; "
     "streams without webhooks are read then only.",
     default=24,
+    least=0,
+    most=87_600,
 )
 
 

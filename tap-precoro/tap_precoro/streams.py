@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tap_precoro.tally import StreamTally
     from tap_precoro.tap import TapPrecoro
 
-__all__ = ["COMPANY", "EXTRA", "PrecoroStream", "Stopped", "schema_of", "utc_text"]
+__all__ = ["COMPANY", "EXTRA", "PrecoroStream", "Stopped", "read_start", "schema_of", "utc_text"]
 
 EXTRA = "_extra"
 """The column that keeps what no declared column can hold."""
@@ -55,6 +55,14 @@ def utc_text(moment: datetime | None) -> str:
         return ""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
     return aware.astimezone(timezone.utc).replace(microsecond=0).isoformat()
+
+
+def read_start(given: str) -> datetime | None:
+    """The start date of the settings; None where it is none."""
+    try:
+        return datetime.fromisoformat(given.strip().replace("Z", "+00:00"))
+    except ValueError:
+        return None
 
 
 class Stopped(BaseException):
@@ -259,7 +267,7 @@ class PrecoroStream(Stream):
     def start(self) -> datetime | None:
         """The start date of the settings."""
         given = self.config.get("start_date")
-        return datetime.fromisoformat(given.replace("Z", "+00:00")) if given else None
+        return read_start(given) if given else None
 
     def since(self) -> datetime | None:
         """Where to begin reading: the bookmark less the overlap, or the start date, or None."""

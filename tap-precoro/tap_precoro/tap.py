@@ -15,7 +15,7 @@ from precoro_api import (
     client_from,
 )
 from precoro_api.profile import profile_of
-from precoro_api.settings import Setting, json_schema
+from precoro_api.settings import Setting, json_schema, unknown_settings
 from typing_extensions import override
 
 from tap_precoro.attachments import ATTACHMENT_MAX_MB, ATTACHMENTS_PATH, AttachmentStream
@@ -30,7 +30,7 @@ from tap_precoro.nested import OptionStream, StockStream
 from tap_precoro.output import Interrupted, Output, OutputGone
 from tap_precoro.progress import Progress
 from tap_precoro.pushed import RECONCILE_HOURS, WEBHOOK_SPOOL, Pushed, Way, pushed_of
-from tap_precoro.streams import COMPANY, PrecoroStream, Stopped
+from tap_precoro.streams import COMPANY, PrecoroStream, Stopped, read_start
 from tap_precoro.tally import Tally
 from tap_precoro.values import ValueStream
 
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TapPrecoro"]
 
+_TEN_YEARS = 315_360_000
 START_DATE = Setting(
     "start_date",
     "string",
@@ -59,6 +60,8 @@ OVERLAP = Setting(
     "How far before its bookmark an incremental stream reads again, so that nothing that was "
     "stored late is missed; rows may come twice.",
     default=300,
+    least=0,
+    most=_TEN_YEARS,
 )
 _FAILED_STREAM = 1
 
@@ -254,6 +257,16 @@ class TapPrecoro(Command):
 
     # Running
 
+    def check(self) -> None:
+        """Raise SettingsError for what is wrong, before the first request."""
+        told = unknown_settings(self.config, self.config_jsonschema)
+        for each in told:
+            self.logger.warning("%s", each)
+        given = self.config.get(START_DATE.name)
+        if given and read_start(given) is None:
+            raise SettingsError(f"{START_DATE.name} must be an ISO 8601 date, not {given!r:.80}.")
+        self.filters  # noqa: B018 - read, so that a wrong one is told
+
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
         """Stop at once, or after the message that is being written."""
@@ -274,7 +287,7 @@ class TapPrecoro(Command):
         """
         code = 0
         try:
-            self.filters  # noqa: B018 - a wrong filter stops before the first request
+            self.check()
             self.tally.expect(self.sources)
             if self.pushed:
                 self.pushed.forget()

@@ -39,7 +39,7 @@ class ValueStream(PrecoroStream):
         )
         super().__init__(tap, resource, name=f"{source}_custom_field_values", fields=known)
         self.primary_keys = ("ownerId", *(field.name for field in line), "fieldId", "place")
-        self.source_holder = holder
+        self.source, self.source_holder = source, holder
 
     def emit(self, record: Mapping[str, Any], row: Mapping[str, Any]) -> None:
         """Write the values of one row; `record` is what its own stream made of it."""
@@ -68,4 +68,6 @@ class ValueStream(PrecoroStream):
     @override
     def rows(self) -> Iterator[dict[str, Any]]:
         """Nothing by itself: the stream that it belongs to writes its records."""
+        if not self.testing and not self.precoro.streams[self.source].selected:
+            self.logger.warning("%s come with %s: select it, too.", self.name, self.source)
         return iter(())

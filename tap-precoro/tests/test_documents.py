@@ -86,6 +86,24 @@ def test_lines_name_their_document_and_have_a_key_even_without_an_id(serve, sync
     assert {line["documentIdn"] for line in lines} == {"1"}
 
 
+def test_lines_of_invoices_carry_the_marks_of_their_document(serve, sync):
+    invoices = [
+        document(1, moment(1), logicType=0),
+        document(2, moment(2), logicType=5),
+        document(3, moment(3), logicType=0, parentData={"id": 1001, "idn": "1"}),
+    ]
+    lines = sync(serve({"invoices": invoices}), "invoices_items").records("invoices_items")
+    marks = ("_is_credit_note", "_is_split_child", "_split_parent_idn")
+    assert {(line["documentIdn"], *(line[mark] for mark in marks)) for line in lines} == {
+        ("1", False, False, None),
+        ("2", True, False, None),
+        ("3", False, True, "1"),
+    }
+    assert all(line["_extra"] is None for line in lines)
+    orders = sync(serve({ORDERS: [document(1, moment(1))]}), LINES).records(LINES)
+    assert not orders[0].keys() & set(marks)
+
+
 def test_what_a_line_has_beyond_its_columns_is_kept(serve, sync):
     order = document(1, moment(1), items=[{"id": 5, "colour": "red"}])
     line = sync(serve({ORDERS: [order]}), LINES).records(LINES)[0]

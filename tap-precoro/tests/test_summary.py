@@ -229,6 +229,36 @@ def test_values_of_custom_fields_go_the_way_of_their_stream(run, serve):
     assert run(sandbox, ORDERS, values, custom_fields="values").table[values][-1] == "skipped"
 
 
+def test_values_name_their_document_though_its_number_is_not_selected(run, serve):
+    value = {"documentCustomField": {"id": 5}, "value": "North"}
+    line_value = {"itemCustomField": {"id": 6}, "value": "blue"}
+    lines = [{"id": 10, "dataItemCustomFields": [line_value]}]
+    sandbox = serve(
+        {
+            ORDERS: [document(1, dataDocumentCustomFields=[value], items=lines)],
+            "document_custom_fields": [{"id": 5, "name": "Region", "typeString": "text"}],
+            "item_custom_fields": [{"id": 6, "name": "Colour", "typeString": "text"}],
+        }
+    )
+    written = []
+
+    def without_numbers(tap):
+        for name, number in ((ORDERS, "idn"), (LINES, "documentIdn")):
+            tap.streams[name].metadata["properties", number].selected = False
+            tap.streams[name].selected = True  # which makes it count
+            tap.streams[name].values.write = written.append
+
+    chosen = (ORDERS, LINES, f"{ORDERS}_custom_field_values", f"{LINES}_custom_field_values")
+    run(sandbox, *chosen, custom_fields="values", before=without_numbers)
+    assert [each["ownerIdn"] for each in written] == ["1", "1"]
+
+
+def test_values_without_the_stream_that_they_come_with_are_missed_aloud(run, serve):
+    told = run(serve(), f"{ORDERS}_custom_field_values", custom_fields="values")
+    warned = [each.getMessage() for each in told.records if each.levelno == logging.WARNING]
+    assert warned == [f"{ORDERS}_custom_field_values come with {ORDERS}: select it, too."]
+
+
 def test_requests_of_no_stream_are_told_apart(run, serve):
     sandbox = serve({"suppliers": [{"id": 1}], "supplier_custom_fields": [{"id": 1, "name": "A"}]})
     told = run(sandbox, "suppliers", custom_fields="columns")
