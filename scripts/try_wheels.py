@@ -1,4 +1,7 @@
-"""Build the wheels, and install them the ways users do: from files and from git URLs."""
+"""Build the wheels, twice to the same bytes, and install them the ways users do.
+
+These are from files and from git URLs.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import venv
+from hashlib import sha256
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,18 +53,46 @@ def prove(python: Path, plugin: str, way: str) -> None:
     print(f"{plugin}: {way}: --about answers, no sandbox came along")
 
 
+def build(root: Path, into: Path, *, umask: int) -> dict[str, str]:
+    """Build the wheels of the members below a folder; the digest of each."""
+    code = "import hatchling.build as b, sys; b.build_wheel(sys.argv[1])"
+    moment = os.environ.get("SOURCE_DATE_EPOCH") or call("git", "log", "-1", "--format=%ct").strip()
+    into.mkdir(parents=True)
+    for member in MEMBERS:
+        subprocess.run(
+            [sys.executable, "-c", code, str(into)],
+            cwd=root / member,
+            env={**os.environ, "SOURCE_DATE_EPOCH": moment},
+            umask=umask,
+            check=True,
+            capture_output=True,
+        )
+    return {path.name: sha256(path.read_bytes()).hexdigest() for path in into.glob("*.whl")}
+
+
+def build_twice() -> None:
+    """Build the wheels, then again elsewhere, of newer files with other rights: the same bytes."""
+    built = build(ROOT, DIST, umask=0o022)
+    elsewhere = BUILD / "again"
+    for member in MEMBERS:
+        unneeded = shutil.ignore_patterns("__pycache__", ".*_cache")
+        shutil.copytree(
+            ROOT / member, elsewhere / member, ignore=unneeded, copy_function=shutil.copy
+        )
+    for path in elsewhere.rglob("*.py"):
+        path.chmod(0o600)
+    again = build(elsewhere, BUILD / "dist", umask=0o077)
+    assert len(built) == len(MEMBERS), built
+    assert again == built, f"not reproducible: {built} and {again}"
+    for name, digest in sorted(built.items()):
+        print(f"built twice, the same bytes: {name} sha256:{digest}")
+
+
 def main() -> None:
     """Each plugin in environments of its own."""
     shutil.rmtree(DIST, ignore_errors=True)
     shutil.rmtree(BUILD, ignore_errors=True)
-    for member in MEMBERS:
-        folder = ROOT / member
-        code = "import hatchling.build as b, sys; print(b.build_wheel(sys.argv[1]))"
-        DIST.mkdir(exist_ok=True)
-        subprocess.run(
-            [sys.executable, "-c", code, str(DIST)], cwd=folder, check=True, capture_output=True
-        )
-    print("built:", ", ".join(sorted(path.name for path in DIST.glob("*.whl"))))
+    build_twice()
     for plugin in PLUGINS:
         python = fresh(f"{plugin}-wheel")
         stem = plugin.replace("-", "_")

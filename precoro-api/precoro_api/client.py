@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from precoro_api import errors
 from precoro_api.ahead import in_order
@@ -34,6 +34,10 @@ __all__ = ["LOOKUP_LIMIT", "Client"]
 
 LOOKUP_LIMIT = 200
 """How many `external_id[]` one request takes."""
+_LONGEST_LOOKUP = 30_000
+"""Characters of their values, as an address spells them."""
+_SHORTEST_SECRET = 4
+"""Fewer letters tell nothing, and would be found in every word."""
 
 
 class Client:
@@ -165,9 +169,10 @@ class Client:
     ) -> Page:
         paging = [("page", str(number)), ("per_page", str(size or self.page_size))]
         message = Message(endpoint, resource.name, path=path, params=[*paging, *params])
+        answer, asked_at = self._transport.ask(message)
         try:
-            answer, asked_at = self._transport.ask(message)
-            return page_of(answer, number, asked_at)
+            whole = (size or self.page_size) if resource.paged else None
+            return page_of(answer, number, asked_at, whole)
         except ValueError as reason:
             raise errors.UnexpectedAnswer(
                 f"page {number} cannot be read", resource=resource.name, said=str(reason)
@@ -236,10 +241,7 @@ class Client:
         if not resource.findable:
             raise ValueError(f"{resource.name} has no external_id[] filter")
         found: dict[str, list[dict[str, Any]]] = {}
-        unique = sorted(set(external_ids))
-        batches = [
-            unique[start : start + LOOKUP_LIMIT] for start in range(0, len(unique), LOOKUP_LIMIT)
-        ]
+        batches = _batches(sorted(set(external_ids)))
         calls = (partial(self._look_up, resource, batch) for batch in batches)
         for matches in in_order(calls, self.quota):
             found.update(matches)
@@ -302,7 +304,15 @@ class Client:
             body = urlencode(encode_form(form))
             kind = "application/x-www-form-urlencoded"
         answer = self._transport.send(
-            Message(call, resource.name, record_key, path=path, body=body, content_type=kind)
+            Message(
+                call,
+                resource.name,
+                record_key,
+                path=path,
+                body=body,
+                content_type=kind,
+                private=_private(resource, form),
+            )
         )
         if isinstance(answer, dict):
             inner = answer.get("data")
@@ -322,6 +332,26 @@ class Client:
         return self.write(resource, call, form, path=path, record_key=str(key))
 
 
+def _private(resource: Resource, form: Mapping[str, Any]) -> tuple[str, ...]:
+    """Texts of a form that no error may repeat: those of private fields, and all inside objects."""
+    found: list[str] = []
+
+    def gather(value: Any, *, hidden: bool) -> None:
+        if isinstance(value, dict):
+            for each in value.values():
+                gather(each, hidden=True)
+        elif isinstance(value, (list, tuple)):
+            for each in value:
+                gather(each, hidden=hidden)
+        elif hidden and len(text := str(value)) >= _SHORTEST_SECRET:
+            found.append(text)
+
+    for key, value in form.items():
+        stem = key.partition("[")[0]
+        gather(value, hidden=resource.shown_as.get(stem, stem) in resource.private_fields)
+    return tuple(found)
+
+
 def _params(
     resource: Resource, filters: Iterable[tuple[str, object]], since: datetime | None
 ) -> list[tuple[str, str]]:
@@ -331,6 +361,21 @@ def _params(
     if since is not None:
         params.append(("modifiedSince", filter_moment(since)))
     return params
+
+
+def _batches(external_ids: Sequence[str]) -> Iterator[list[str]]:
+    """What one request can ask for: so many, and no longer an address than servers take."""
+    batch: list[str] = []
+    length = 0
+    for external_id in external_ids:
+        more = len(quote(external_id))
+        if batch and (len(batch) == LOOKUP_LIMIT or length + more > _LONGEST_LOOKUP):
+            yield batch
+            batch, length = [], 0
+        batch.append(external_id)
+        length += more
+    if batch:
+        yield batch
 
 
 def _loosely(external_id: str) -> str:

@@ -39,9 +39,18 @@ def _pairs(key: str, value: Any) -> Iterable[tuple[str, str]]:
                 yield from _pairs(f"{stem}[{index}]", item)
         else:
             for item in value:
-                yield (f"{stem}[]", scalar(item))
+                yield (f"{stem}[]", _written(key, item))
     else:
-        yield (key, scalar(value))
+        yield (key, _written(key, value))
+
+
+def _written(key: str, value: object) -> str:
+    text = scalar(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{key} is no whole text: it holds half a character") from None
+    return text
 
 
 def scalar(value: object) -> str:

@@ -17,6 +17,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from precoro_api.plain import harmless
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -73,7 +75,7 @@ class PrecoroError(Exception):
         said = f": {self.said}" if self.said else ""
         end = "" if said.endswith((".", "!", "?")) else "."
         advice = f" {self.advice}" if self.advice else ""
-        return f"{who}: {self.did}{status}{said}{end}{advice}"
+        return harmless(f"{who}: {self.did}{status}{said}{end}{advice}")
 
 
 class BadCredentials(PrecoroError):
@@ -148,7 +150,8 @@ def words_of(body: bytes, content_type: str, secrets: Iterable[str] = ()) -> str
     except (ValueError, RecursionError):
         said = text
     for secret in secrets:
-        said = re.sub(re.escape(secret), "***", said, flags=re.IGNORECASE)
+        if len(secret) <= len(said):
+            said = re.sub(re.escape(secret), "***", said, flags=re.IGNORECASE)
     return _shorten(said)
 
 
@@ -167,5 +170,5 @@ def _sayings(value: Any, path: str = "") -> list[str]:
 
 
 def _shorten(text: str) -> str:
-    line = " ".join(text.split())
+    line = harmless(" ".join(text.split()))
     return line if len(line) <= _LONGEST_SAYING else line[: _LONGEST_SAYING - 1] + "…"

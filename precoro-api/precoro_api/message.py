@@ -24,7 +24,8 @@ __all__ = ["Exchange", "Message"]
 class Message:
     """A request: the endpoint, what fills its path, its query and its body.
 
-    `resource` and `key` say in errors what it was about.
+    `resource` and `key` say in errors what it was about; `private` values of the body are kept out
+    of them, should the API repeat any.
     """
 
     endpoint: Endpoint
@@ -32,8 +33,9 @@ class Message:
     key: str | None = None
     path: Mapping[str, object] | None = None
     params: Sequence[tuple[str, str]] = ()
-    body: str | None = None
+    body: str | None = field(default=None, repr=False)
     content_type: str | None = None
+    private: Sequence[str] = field(default=(), repr=False)
 
     @property
     def lost(self) -> type[errors.PrecoroError]:

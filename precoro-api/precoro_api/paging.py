@@ -38,8 +38,13 @@ class Page:
         return replace(self, rows=tuple(rows))
 
 
-def page_of(answer: object, asked: int, asked_at: datetime | None = None) -> Page:
-    """The page in a list's answer. Raises ValueError with the reason where there is none."""
+def page_of(
+    answer: object, asked: int, asked_at: datetime | None = None, size: int | None = None
+) -> Page:
+    """The page in a list's answer. Raises ValueError with the reason where there is none.
+
+    `size` is that of a whole page: without `meta`, just as many rows may not be all.
+    """
     if not isinstance(answer, dict) or "data" not in answer:
         raise ValueError("the answer has no `data`")
     rows = answer["data"] or []
@@ -48,7 +53,7 @@ def page_of(answer: object, asked: int, asked_at: datetime | None = None) -> Pag
     meta = answer.get("meta")
     pagination = meta.get("pagination") if isinstance(meta, dict) else None
     if not isinstance(pagination, dict):
-        return Page(tuple(rows), asked, has_next=False, asked_at=asked_at)
+        return Page(tuple(rows), asked, has_next=len(rows) == size, asked_at=asked_at)
     current = _count(pagination.get("current_page"))
     if current is not None and current != asked and rows:
         raise ValueError(f"page {asked} was asked, page {current} came")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from precoro_api.plain import private_folder
+
 __all__ = ["Presence", "is_gone"]
 
 _SUFFIX = ".alive"
@@ -17,7 +19,7 @@ class Presence:
     """A sign of this process to others on this machine, until it is closed or killed."""
 
     def __init__(self, folder: Path) -> None:
-        _make(folder)
+        private_folder(folder)
         self.name = uuid.uuid4().hex
         self._path = folder / f"{self.name}{_SUFFIX}"
         # The process is there, not the thread that came first: any thread may close it.
@@ -51,10 +53,3 @@ def is_gone(folder: Path, name: str) -> bool:
         path.unlink(missing_ok=True)
     lock.release()
     return True
-
-
-def _make(folder: Path) -> None:
-    """Make a folder that is its owner's alone, and those above it likewise."""
-    if not folder.is_dir():
-        _make(folder.parent)
-        folder.mkdir(exist_ok=True, mode=0o700)

@@ -95,10 +95,15 @@ class Reading:
 
     def _may_be_fresh(self, row: Mapping[str, Any]) -> bool:
         changed = self.changed(row)
-        known = row.get(self.resource.primary_key) in self.ids
+        known = self.key(row) in self.ids
         if not known or changed is None or self.asked_at is None:
             return True
         return changed >= self.asked_at.isoformat()
+
+    def key(self, row: Mapping[str, Any]) -> Any:
+        """What tells a row from all others; what is no such thing, as a text."""
+        key = row.get(self.resource.primary_key)
+        return key if isinstance(key, (int, str)) else repr(key)
 
     def changed(self, row: Mapping[str, Any]) -> str | None:
         """When a row was last changed, as far as it says so."""
@@ -168,7 +173,7 @@ class _Look:
             self._began = page.asked_at.replace(microsecond=0).isoformat()
 
     def _count(self, row: Mapping[str, Any]) -> None:
-        key = row.get(self._reading.resource.primary_key)
+        key = self._reading.key(row)
         if key not in self.ids:
             self.ids.add(key)
             self._stood += self._was_there(key, row)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from precoro_api.paging import MAX_PAGE, PAGE_SIZES
 
-__all__ = ["REGIONS", "SETTINGS", "Setting", "json_schema"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
+__all__ = ["REGIONS", "SETTINGS", "Setting", "json_schema", "unknown_settings", "without_secrets"]
+
+_NO_NUL = "^[^\\u0000]*$"
+"""No path and no header can hold it."""
 REGIONS = {"com": "https://api.precoro.com", "us": "https://api.precoro.us"}
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting: its name, JSON type, what it is for, and its default."""
+    """One setting: its name, JSON type, what it is for, its default, and bounds of a number."""
 
     name: str
     type: str | tuple[str, ...]
@@ -25,6 +31,8 @@ class Setting:
     required: bool = False
     secret: bool = False
     format: str | None = None
+    least: int | None = None
+    most: int | None = None
 
     @property
     def json_schema(self) -> dict[str, Any]:
@@ -39,6 +47,12 @@ class Setting:
             schema["default"] = self.default
         if self.options:
             schema["enum"] = [*self.options] if self.required else [*self.options, None]
+        if self.least is not None:
+            schema["minimum"] = self.least
+        if self.most is not None:
+            schema["maximum"] = self.most
+        if "string" in types and not self.options:
+            schema["pattern"] = _NO_NUL
         if self.format:
             schema["format"] = self.format
         if self.secret:
@@ -126,12 +140,15 @@ SETTINGS: tuple[Setting, ...] = (
         "Reserve",
         "Percent of each limit that is left to other people and scripts.",
         default=0,
+        least=0,
+        most=99,
     ),
     Setting(
         "max_requests",
         "integer",
         "Most requests",
         "Requests that one run may send; then it stops cleanly, its state kept.",
+        least=0,
     ),
     Setting(
         "quota_path",
@@ -162,6 +179,7 @@ SETTINGS: tuple[Setting, ...] = (
         "Longest wait",
         "Seconds that `when_quota_spent: wait` waits at most.",
         default=3600,
+        least=0,
     ),
     Setting(
         "timeout",
@@ -169,6 +187,8 @@ SETTINGS: tuple[Setting, ...] = (
         "Timeout",
         "Seconds to wait for an answer.",
         default=60,
+        least=1,
+        most=86400,  # what sockets accept has an end
     ),
     Setting(
         "user_agent",
@@ -183,8 +203,30 @@ SETTINGS: tuple[Setting, ...] = (
         "For a sandbox on this machine only: how many times faster than real time its clock "
         "runs, so that its limits pass as fast here.",
         default=1,
+        least=1,
+        most=1_000_000,
     ),
 )
+
+
+def without_secrets(complaint: str, schema: Mapping[str, Any]) -> str:
+    """What the SDK says is wrong with a setting; its words show the value, also of a secret."""
+    for name, each in schema["properties"].items():
+        if each.get("secret") and complaint.endswith(f"config[{name!r}]"):
+            return f"{name} must be a {' or '.join(each['type'])}."
+    return complaint
+
+
+def unknown_settings(given: Iterable[str], schema: Mapping[str, Any]) -> list[str]:
+    """What to say of settings that nobody reads: they may be meant for another one."""
+    known = schema["properties"]
+    told = []
+    for name in given:
+        if name not in known:
+            nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+            hint = f"; the nearest is {nearest[0]}" if nearest else ""
+            told.append(f"There is no setting {name[:80]}: it is ignored{hint}.")
+    return told
 
 
 def json_schema(*more: Setting) -> dict[str, Any]:

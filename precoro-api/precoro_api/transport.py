@@ -18,6 +18,7 @@ import requests
 from urllib3.exceptions import NewConnectionError, SSLError
 
 from precoro_api import errors
+from precoro_api.download import is_loopback
 from precoro_api.limits import read_limit, server_moment
 from precoro_api.message import Exchange, Message
 
@@ -242,6 +243,8 @@ class Transport:
         secure = (request.url or "").startswith("https")
         if secure and isinstance(bundle, str) and not Path(bundle).exists():
             raise errors.SettingsError(f"REQUESTS_CA_BUNDLE: there is no {bundle}.")
+        if is_loopback(urlsplit(request.url or "").hostname or ""):
+            around["proxies"] = {}  # the key is not to leave this machine
         own = self._is_own(request.url)
         identity = f"{method} {request.url} {request.body!r}"
         sent_at = self._quota.acquire(identity, message.resource) if own else self._clock.now()
@@ -286,7 +289,7 @@ class Transport:
         status = answer.status
         if status == _TOO_MANY:
             did = f"Precoro refused {message.endpoint.method}, too many requests"
-            raise message.error(errors.TryLater, did, status, self._words(answer))
+            raise message.error(errors.TryLater, did, status, self._words(message, answer))
         if _REDIRECTED <= status < _REFUSED:
             did = "Precoro redirects, which is not followed; check base_url and region"
             raise message.error(errors.UnexpectedAnswer, did, status)
@@ -304,14 +307,15 @@ class Transport:
                 return answer.json
             what = "an HTML page" if "html" in answer.content_type else "no whole JSON"
             raise message.error(message.lost, f"{method} was answered by {what}")
-        said = self._words(answer)
+        said = self._words(message, answer)
         if status >= _SERVER_FAILED:
             raise message.error(message.lost, f"the server failed on {method}", status, said)
         kind = _REFUSALS.get(status, errors.Rejected)
         raise message.error(kind, f"Precoro refused {method}", status, said)
 
-    def _words(self, answer: Exchange) -> str:
-        return errors.words_of(answer.body, answer.content_type, self._secrets)
+    def _words(self, message: Message, answer: Exchange) -> str:
+        hidden = (*self._secrets, *message.private)
+        return errors.words_of(answer.body, answer.content_type, hidden)
 
     def _count_retry(self, details: Any) -> None:
         with self._lock:

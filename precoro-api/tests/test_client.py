@@ -535,6 +535,26 @@ def test_the_exact_id_goes_before_a_loose_one(odd_server: Make, client_of: Make)
     assert found == {row["externalId"]: [row] for row in rows}
 
 
+def test_long_ids_are_asked_for_in_addresses_that_servers_take(
+    odd_server: Make, client_of: Make
+) -> None:
+    asked = [f"{n:03}-{'é' * 990}" for n in range(20)]
+    server = odd_server([ok({"data": []})] * 20)
+    assert client_of(server.url).find(SUPPLIERS, asked) == {}
+    addresses = [each.target for each in server.asked]
+    assert max(map(len, addresses)) < 32_000
+    assert sum(each.count("external_id") for each in addresses) == len(asked)
+
+
+def test_a_full_page_that_tells_nothing_of_others_is_not_taken_for_all(
+    odd_server: Make, client_of: Make
+) -> None:
+    pages = [[{"id": n} for n in range(10)], [{"id": 10}]]
+    server = odd_server([ok({"data": page}) for page in pages])
+    found = client_of(server.url, page_size=10).pages(SUPPLIERS)
+    assert [len(page.rows) for page in found] == [10, 1]
+
+
 @pytest.mark.parametrize("carried", ["V-2", None, "", 8, "V-11"], ids=repr)
 def test_an_api_that_ignores_the_look_up_is_found_out(
     odd_server: Make, client_of: Make, carried: object

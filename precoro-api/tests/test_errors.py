@@ -175,6 +175,12 @@ def test_a_secret_at_the_cut_is_hidden_whole(before: int) -> None:
     assert "s3" not in words
 
 
+def test_what_moves_a_terminal_is_not_repeated() -> None:
+    body = json.dumps({"message": "a\x1b[2J\x9b\u202e\r\nb"}).encode()
+    assert words_of(body, "application/json").isprintable()
+    assert str(PrecoroError("a", resource="b", key="\x1b\n", said="\x9b")).isprintable()
+
+
 # Nothing leaks
 
 

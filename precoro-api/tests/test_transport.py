@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SUPPLIERS = BY_NAME["suppliers"]
 TAXES = BY_NAME["taxes"]
 JSON = {"Content-Type": "application/json"}
-NOWHERE = "http://127.0.0.1:9"
+NOWHERE = "http://nowhere.invalid"
 
 Make = "Callable[..., Any]"
 
@@ -52,8 +52,20 @@ def test_hosts_that_need_no_proxy_are_asked_themselves(
     odd_server: Make, client_of: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     proxy, server = odd_server([ok({"id": 1})]), odd_server([ok({"id": 2})])
+    url = server.url.replace("127.0.0.1", "0.0.0.0")  # another name of this machine
     monkeypatch.setenv("HTTP_PROXY", proxy.url)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    assert client_of(url).detail(SUPPLIERS, 2) == {"id": 1}
+    monkeypatch.setenv("NO_PROXY", "0.0.0.0")
+    assert client_of(url).detail(SUPPLIERS, 2) == {"id": 2}
+    assert len(proxy.asked) == 1
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "ALL_PROXY"])
+def test_no_key_for_this_machine_goes_to_a_proxy(
+    odd_server: Make, client_of: Make, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    proxy, server = odd_server([ok({"id": 1})]), odd_server([ok({"id": 2})])
+    monkeypatch.setenv(name, proxy.url)
     assert client_of(server.url).detail(SUPPLIERS, 2) == {"id": 2}
     assert proxy.asked == []
 
@@ -63,7 +75,7 @@ def test_a_proxy_that_cannot_be_used_proves_that_nothing_was_sent(
     client_of: Make, monkeypatch: pytest.MonkeyPatch, proxy: str
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", proxy)
-    client = client_of("http://127.0.0.1:8000", attempts=2)
+    client = client_of(NOWHERE, attempts=2)
     with pytest.raises(errors.TryLater, match="no connection for POST"):
         create_tax(client)
     assert client.retries == 1

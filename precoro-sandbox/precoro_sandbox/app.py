@@ -7,7 +7,7 @@ import json
 from collections import Counter, deque
 from dataclasses import asdict, dataclass
 from email.utils import format_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import parse_qsl
 
 from starlette.requests import ClientDisconnect, Request
@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from precoro_sandbox.limits import Breach
     from precoro_sandbox.switches import Switches
 
-__all__ = ["App", "Served"]
+__all__ = ["App", "Served", "Spoil"]
 
+Spoil: TypeAlias = "Callable[[Request, Response], Response]"
 _REMEMBERED = 200_000
 CONTROL = "/_sandbox/"
 
@@ -67,6 +68,7 @@ class App:
 
     `after`, where one is set, is called with each request of the API once it is served, before
     its answer leaves: what it does to the company happens between this request and the next.
+    `spoil` gives another answer in place of the one that a request has got.
     `webhooks` are those of the first company.
     """
 
@@ -79,6 +81,7 @@ class App:
         self.faults = Faults()
         self.latency = 0.0
         self.after: Callable[[Served], None] | None = None
+        self.spoil: Spoil | None = None
         self.served: deque[Served] = deque(maxlen=_REMEMBERED)
         self.counts: Counter[str] = Counter()
         self.webhooks = Webhooks(switches)
@@ -132,6 +135,8 @@ class App:
         if account is None or not account.admits(token, email):
             return JSONResponse({"message": "Invalid credentials."}, 401)
         response = await self._serve(request, body, account)
+        if self.spoil is not None:
+            response = self.spoil(request, response)
         return await self._spoil(response, fault) if fault else response
 
     async def _serve(self, request: Request, body: bytes, account: Account) -> Response:

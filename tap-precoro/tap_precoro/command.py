@@ -13,7 +13,7 @@ from precoro_api import PrecoroError, SettingsError
 from precoro_api.plain import plain_logs
 from precoro_api.settings import without_secrets
 from singer_sdk import Tap
-from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.exceptions import ConfigValidationError, MappingError
 from singer_sdk.plugin_base import PluginBase
 from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
@@ -138,6 +138,8 @@ class Command(Tap):
         """End the process with a sentence and an exit code where work cannot begin or go on."""
         try:
             yield
+        except MappingError as problem:
+            cls.logger.error("stream_maps: %s", problem)
         except ConfigValidationError as problem:
             for error in problem.errors:
                 cls.logger.error("%s", without_secrets(error, cls.config_jsonschema))

@@ -10,8 +10,8 @@ import sys
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from precoro_api import NotFound
-from precoro_api.fields import Field, Kind, unwrap
+from precoro_api import NotFound, UnexpectedAnswer
+from precoro_api.fields import Field, Kind, Misfit, unwrap
 from precoro_api.settings import Setting
 from typing_extensions import override
 
@@ -108,7 +108,7 @@ class LineStream(DocumentStream):
     """The lines of documents. Beside the line, each record says which document it is from."""
 
     def __init__(self, tap: TapPrecoro, resource: Resource) -> None:
-        known = (
+        known: tuple[Field, ...] = (
             Field("documentId", Kind.ID),
             Field("lineKey", Kind.TEXT),
             Field("documentIdn", Kind.TEXT),
@@ -255,6 +255,10 @@ def hand_out(
     listed: Listed,
 ) -> Iterator[dict[str, Any]]:
     """The leader's records of a document; those of the other takers are written, and its files."""
+    if not _has_key(resource, document):
+        raise UnexpectedAnswer(
+            f"the detail has no {resource.primary_key}", resource=resource.name, key=listed.idn
+        )
     if tap.attachments is not None:
         tap.attachments.emit(resource, listed.idn, document)
     leads = False
@@ -265,3 +269,11 @@ def hand_out(
                 taker.write(record)
     if leads:
         yield from leader.records_of(document, listed)
+
+
+def _has_key(resource: Resource, document: Mapping[str, Any]) -> bool:
+    key = resource.primary_key
+    try:
+        return resource.by_name[key].read(document.get(key)) is not None
+    except Misfit:
+        return False

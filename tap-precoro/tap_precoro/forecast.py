@@ -7,8 +7,6 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from precoro_api.plain import harmless
-
 from tap_precoro.estimate import AT_LEAST, Need, needs_of
 from tap_precoro.pace import Pace, Stop, roughly
 from tap_precoro.tally import aligned, counted
@@ -173,7 +171,7 @@ def forecast_of(tap: TapPrecoro) -> Forecast:
 def _row(need: Need, minutes: float | None) -> list[str]:
     rows = "" if need.rows is None else f"{need.rows:,}"
     requests = "?" if need.requests is None else f"{need.bound} {need.requests:,}".lstrip()
-    return [need.stream, rows, requests, _in_minutes(minutes), harmless(need.note)]
+    return [need.stream, rows, requests, _in_minutes(minutes), need.note]
 
 
 def _in_minutes(minutes: float | None) -> str:

@@ -69,16 +69,20 @@ class ListStream(PrecoroStream):
         listing = self.precoro.listing(self.resource)
         reach = listing.earliest(since) if listing else since
         due = utc_text(since) if reach != since else ""
-        newest = ""
+        newest, keyless = "", 0
         for rows, asked_at in self._pages(reach):  # noqa: B007 - told after the last one
             for row in rows:
+                record = self.read(row)
+                if self.is_keyless(record):
+                    keyless += 1
+                    continue
                 if listing:
                     listing.note(row)
-                record = self.read(row)
                 changed = record.get(str(self.replication_key)) or ""
                 newest = max(newest, changed)
                 if not changed or changed >= due:
                     yield from self._with_values(record, row)
+        self.check_keys(keyless)
         if listing:
             listing.complete(asked_at)
         if self.replication_key:

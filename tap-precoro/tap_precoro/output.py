@@ -18,7 +18,7 @@ class Interrupted(BaseException):
 
 
 class OutputGone(BaseException):
-    """Whoever read our output is gone."""
+    """Our output cannot be written: whoever read it is gone, or its disk is full."""
 
 
 class Output(SingerWriter):
@@ -32,8 +32,8 @@ class Output(SingerWriter):
         self._writing = True
         try:
             super().write_message(message)
-        except BrokenPipeError:
-            raise OutputGone from None
+        except OSError as problem:
+            raise OutputGone(problem.strerror) from None
         finally:
             self._writing = False
         if self.signal is not None:

@@ -6,10 +6,20 @@ from abc import abstractmethod
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from precoro_api import BadCredentials, NotAllowed, NotFound, PrecoroError, QuotaSpent
+from precoro_api import (
+    BadCredentials,
+    NotAllowed,
+    NotFound,
+    PrecoroError,
+    QuotaSpent,
+    SettingsError,
+    UnexpectedAnswer,
+)
 from precoro_api.fields import Field, Kind, plain, read_row
+from precoro_api.quota import LedgerError
 from precoro_api.settings import Setting
 from singer_sdk import Stream
+from singer_sdk.exceptions import MappingError
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from typing_extensions import override
 
@@ -150,6 +160,13 @@ class PrecoroStream(Stream):
             self._introduced = True
             super()._write_schema_message()
 
+    @override
+    def _write_record_message(self, record: Record) -> None:
+        try:
+            super()._write_record_message(record)
+        except MappingError as problem:
+            raise SettingsError(f"stream_maps: {problem}") from None
+
     def write(self, record: dict[str, Any]) -> None:
         """Write a record that came on the way of another stream."""
         self._write_schema_message()
@@ -169,9 +186,14 @@ class PrecoroStream(Stream):
         """The records; what goes wrong with them is told and counted, and stays here."""
         with self.precoro.tally.counting(self.name, self.client) as tally:
             try:
+                keyless = 0
                 for record in self.precoro.records_of(self):
+                    if self.is_keyless(record):
+                        keyless += 1
+                        continue
                     tally.records += 1
                     yield record
+                self.check_keys(keyless)
             except (NotAllowed, NotFound) as problem:
                 tally.skipped = str(problem)
                 self.logger.warning(
@@ -182,7 +204,7 @@ class PrecoroStream(Stream):
                 )
             except QuotaSpent as problem:
                 raise Stopped(problem) from None
-            except BadCredentials:
+            except (BadCredentials, LedgerError):
                 raise  # nothing else will succeed either
             except Exception as problem:
                 if self.testing:
@@ -197,6 +219,17 @@ class PrecoroStream(Stream):
                 )
             finally:
                 self._report_keys()
+
+    def is_keyless(self, record: Mapping[str, Any]) -> bool:
+        """Whether nothing tells the record from others, so that no warehouse could keep it."""
+        return any(record.get(key) is None for key in self.primary_keys)
+
+    def check_keys(self, keyless: int) -> None:
+        """Raise UnexpectedAnswer where records were left out; those beside them came."""
+        if keyless:
+            keys = ", ".join(self.primary_keys)
+            told = f"{keyless} records came without {keys} and are left out"
+            raise UnexpectedAnswer(told, resource=self.resource.name)
 
     def _report_keys(self) -> None:
         tally, keys = self.tally, self.keys

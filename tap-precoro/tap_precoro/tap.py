@@ -257,6 +257,12 @@ class TapPrecoro(Command):
 
     # Running
 
+    @override
+    def setup_mapper(self) -> None:
+        if self._config.get("stream_maps", ...) is None:
+            self._config.pop("stream_maps", None)  # the SDK would take a null for a map
+        super().setup_mapper()
+
     def check(self) -> None:
         """Raise SettingsError for what is wrong, before the first request."""
         told = unknown_settings(self.config, self.config_jsonschema)
@@ -298,8 +304,8 @@ class TapPrecoro(Command):
             told = signal.Signals(number).name
             self.logger.warning("Interrupted by %s; what was read is kept.", told)
             code = 128 + number
-        except OutputGone:
-            self.logger.error("Stopped: whoever reads the output of this tap has gone.")
+        except OutputGone as problem:
+            self.logger.error("Stopped: the output of this tap cannot be written (%s).", problem)
             code = _FAILED_STREAM
         except Stopped as stopped:
             self.logger.warning("%s", " ".join(filter(None, (str(stopped), self.tally.ahead))))

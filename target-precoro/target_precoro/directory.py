@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from precoro_api import BY_NAME, LOOKUP_LIMIT, NotFound, Reading
+from precoro_api import BY_NAME, LOOKUP_LIMIT, NotFound, Reading, UnexpectedAnswer
 
 from target_precoro.equality import is_empty, reference_id
 from target_precoro.form_keys import EXTERNAL_ID, form_keys
@@ -114,7 +114,7 @@ class Directory:
     def look_again(self, external_id: str | None) -> None:
         """Look at Precoro anew for one record, because something else is writing it."""
         if external_id and self.resource.findable:
-            found = self._client.find(self.resource, [external_id])
+            found = self._carrying([external_id])
             with self._lock:
                 self._found.update(found)
                 for row in found.get(external_id, ()) if self._rows is not None else ():
@@ -144,7 +144,7 @@ class Directory:
         if not self.resource.findable or self._list_is_cheaper(len(asked), match=match):
             self.read_all()
             return
-        found = self._client.find(self.resource, asked)
+        found = self._carrying(asked)
         with self._lock:
             self._found = kept | found
             self._absent |= set(asked) - found.keys()
@@ -171,7 +171,21 @@ class Directory:
             self._client.quota.remember(f"rows:{self.resource.name}", len(rows), _SIZE_KEPT)
 
     def _read(self) -> dict[str, Row]:
-        return {str(row[self.resource.primary_key]): self._slim(row) for row in self._all()}
+        return {self._key(row): self._slim(row) for row in self._all()}
+
+    def _carrying(self, external_ids: Sequence[str]) -> dict[str, list[Row]]:
+        found = self._client.find(self.resource, external_ids)
+        for row in (row for rows in found.values() for row in rows):
+            self._key(row)
+        return found
+
+    def _key(self, row: Row) -> str:
+        """What names the row. Raises UnexpectedAnswer where nothing does: it cannot be written."""
+        key = row.get(self.resource.primary_key)
+        if type(key) not in (int, str) or key == "":
+            told = f"a record came without {self.resource.primary_key}"
+            raise UnexpectedAnswer(told, resource=self.resource.name)
+        return str(key)
 
     def _all(self) -> Iterator[Row]:
         if self.resource.embedding is not None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import deque
+from contextlib import suppress
 from typing import Any
 
+from precoro_api import SettingsError
 from singer_sdk.singerlib.json import serialize_json
 
 __all__ = ["HeldStates"]
@@ -19,6 +22,7 @@ class HeldStates:
     def __init__(self) -> None:
         self._open: dict[int, None] = {}
         self._held: deque[tuple[int, Any]] = deque()
+        self._ended = False
 
     def __len__(self) -> int:
         """How many states wait."""
@@ -39,9 +43,15 @@ class HeldStates:
 
     def hold(self, place: int, value: Any) -> None:
         """Keep a state that follows the record at that place; of two there, the newer."""
+        if self._ended:
+            return
         if self._held and self._held[-1][0] == place:
             self._held.pop()
         self._held.append((place, value))
+
+    def end(self) -> None:
+        """Keep no state that comes from now on: what was before it may be lost."""
+        self._ended = True
 
     def thin_out(self) -> None:
         """Keep every other state that must wait still: the newest one is what counts."""
@@ -62,5 +72,18 @@ class HeldStates:
         while self._held and self._held[0][0] < first_open:
             released = self._held.popleft()[1]
         if released is not None:
-            sys.stdout.write(serialize_json(released) + "\n")
+            self._let_out(released)
+
+    def _let_out(self, state: Any) -> None:
+        try:
+            sys.stdout.write(serialize_json(state) + "\n")
             sys.stdout.flush()
+        except OSError as problem:
+            self.end()
+            self.forget()
+            with suppress(OSError):  # what is left in its buffer would fail once more at the end
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SettingsError(
+                f"the state cannot be written to stdout ({problem.strerror}): whoever keeps it has "
+                "no room or is gone. What was written to Precoro is kept; run again."
+            ) from None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from filelock import FileLock
 from precoro_api.errors import SettingsError
+from precoro_api.plain import private_folder
 from precoro_api.presence import Presence, is_gone
 
 if TYPE_CHECKING:
@@ -135,8 +136,7 @@ class JournalStore:
             self.holder, self._db = "memory", _connect(None)
             return
         folder = _folder(path)
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder.mkdir(exist_ok=True, mode=0o700)
+        private_folder(folder)  # which lies beside it
         # One at a time: nobody is to take for broken or gone what another is just making.
         with FileLock(folder / "opening", timeout=_PATIENCE, mode=0o600):
             if broken is not None and self._file == self._there():

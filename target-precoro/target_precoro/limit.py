@@ -35,7 +35,7 @@ class FailureLimit:
         """The limit of a setting. Raises SettingsError."""
         if given in (None, ""):
             return cls()
-        read = re.fullmatch(r"(\d+)\s*(%?)", str(given).strip())
+        read = re.fullmatch(r"(\d{1,9})\s*(%?)", str(given).strip())
         if read is None:
             raise SettingsError(f"max_failures must be a number or a percent, not {given!r}.")
         number = int(read[1])

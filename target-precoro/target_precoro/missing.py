@@ -49,6 +49,7 @@ class Missing:
 
     def __init__(self, *, on: bool = True) -> None:
         self._on = on
+        self._whole = True
         self._watched: dict[str, Route] = {}
         self._had: dict[str, _Had] = {}
 
@@ -79,6 +80,10 @@ class Missing:
         elif each.wanted.external_id is None and outcome.action in ("rejected", "waiting"):
             had.unknown += 1
 
+    def not_whole(self) -> None:
+        """Some of the input could not be read: nothing tells what the source no longer has."""
+        self._whole = False
+
     def finish(self, target: TargetPrecoro) -> None:
         """The streams are read to their ends: tell what is missing, and disable it if so set."""
         # Streams of one resource have it together; one that disables goes before one that reports.
@@ -94,7 +99,7 @@ class Missing:
         linked = [row for row in directory.known if not is_empty(row.get(EXTERNAL_ID))]
         had = self._had.get(route.resource.name, _Had())
         missing, unclear = sorted_out(linked, had.external_ids, had.ids, had.maybe)
-        if had.unknown:
+        if had.unknown or not self._whole:
             missing, unclear = [], missing + unclear
         if route.on_missing == "report" or not missing:
             for row in missing:

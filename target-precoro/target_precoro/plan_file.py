@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from precoro_api import SettingsError
+from precoro_api.plain import private_folder
 from precoro_api.quota import token_digest
 from precoro_api.settings import REGIONS
 from singer_sdk.singerlib.json import serialize_json
@@ -63,7 +64,7 @@ class PlanWriter:
             "host": _host(settings),
         }
         with self._told():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(self.path.parent)
             if self.path.is_dir():
                 raise IsADirectoryError(0, "it is a folder")
             self._before()

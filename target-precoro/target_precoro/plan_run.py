@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["apply_plan"]
 
 
-def apply_plan(target: TargetPrecoro, lines: Iterable[str]) -> None:
+def apply_plan(target: TargetPrecoro, lines: Iterable[str | bytes]) -> None:
     """Carry out its records, then the values of its suppliers, then its approvals.
 
     The input is read to its end: whoever writes to us is not to fail.
@@ -36,7 +36,7 @@ def apply_plan(target: TargetPrecoro, lines: Iterable[str]) -> None:
     approvals = [step for step in steps if isinstance(step, ApprovalStep)]
     for approval in approvals:
         check_allowed(target.config, approval.route.stream)
-    ignored = sum('"RECORD"' in line for line in lines)
+    ignored = sum('"RECORD"' in str(line) for line in lines)
     if ignored:
         target.logger.warning(
             "apply_plan is set, so the input's %d records are ignored: only the plan in %s is "

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
-import unicodedata
 from typing import IO, TYPE_CHECKING, Any
+
+from precoro_api.plain import harmless
 
 from target_precoro.cost import Cost, budget_told, time_told, wait_for
 from target_precoro.equality import form_value, is_empty
@@ -17,7 +18,7 @@ from target_precoro.special_steps import Act, SetValue, saved_special
 from target_precoro.upsert import Create, Link, Refused, Update
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Sequence
 
     from precoro_api import Client, Resource
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from target_precoro.plan_file import PlanWriter
     from target_precoro.writer import Writer
 
-__all__ = ["Preview", "harmless"]
+__all__ = ["Preview"]
 
 DRY = "dry run: "
 """How reasons begin that say what a run would do."""
@@ -229,16 +230,3 @@ def _stem(resource: Resource, name: str) -> str:
 def _short(value: Any) -> str:
     text = str(value)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
-
-
-def harmless(text: str) -> str:
-    """A text on one line, without anything that moves or colours a terminal."""
-    return "".join(_seen(text))
-
-
-def _seen(text: str) -> Iterable[str]:
-    for each in text:
-        if each.isprintable():
-            yield each
-        else:
-            yield " " if unicodedata.category(each) == "Zs" else "\N{REPLACEMENT CHARACTER}"

@@ -6,11 +6,12 @@ All are readable by their owner only, as rows hold bank details.
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from precoro_api import SettingsError
+from precoro_api.plain import private_file, private_folder
 from singer_sdk.singerlib.json import serialize_json
 
 if TYPE_CHECKING:
@@ -32,15 +33,27 @@ class _Lines:
     def __init__(self, path: str | None) -> None:
         self._path = Path(path).expanduser() if path else None
         self._file: IO[str] | None = None
+        if self._path is not None:
+            self._check(self._path)
+
+    def _check(self, path: Path) -> None:
+        """Raise SettingsError where it could not be begun, before there is anything to tell."""
+        with self._told():
+            if path.is_dir():
+                raise IsADirectoryError(0, "it is a folder")
+            above = next(each for each in (path, *path.absolute().parents) if each.exists())
+            if above != path and not above.is_dir():
+                raise NotADirectoryError(0, f"{above} is no folder")
+            if not os.access(above, os.W_OK):
+                raise PermissionError(0, "it is not ours to write")
 
     def _write(self, message: Mapping[str, Any]) -> None:
         if self._path is None:
             return
         with self._told():
             if self._file is None:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-                self._file = os.fdopen(os.open(self._path, flags, 0o600), "w", encoding="utf-8")
+                private_folder(self._path.parent)
+                self._file = private_file(self._path)
             self._file.write(serialize_json(message) + "\n")
             self._file.flush()
 
@@ -49,16 +62,19 @@ class _Lines:
         try:
             yield
         except OSError as problem:
+            path, self._path = self._path, None  # it is not begun anew, nor filled with a gap
+            with suppress(OSError):
+                self.close()
             raise SettingsError(
-                f"{self.setting}: {self._path} cannot be written ({problem.strerror}); choose "
-                "another path, or make room."
+                f"{self.setting}: {path} cannot be written ({problem.strerror}); choose another "
+                "path, or make room."
             ) from None
 
     def close(self) -> None:
         """Let the file be whole."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
 
 
 class Rejects(_Lines):

@@ -196,7 +196,7 @@ def route_of(stream: str, config: Mapping[str, Any]) -> Route:
     elif not isinstance(match_on, (list, tuple)):
         raise SettingsError(f"match_on: stream {stream!r} wants a list of fields.")
     _check_shown("match_on", stream, resource, match_on)
-    field_map = of("field_map", {})
+    field_map = _by_field("field_map", stream, of("field_map", {}))
     _check_fields("field_map", stream, resource, field_map.values() if field_map else (), match_on)
     return Route(
         stream=stream,
@@ -205,7 +205,10 @@ def route_of(stream: str, config: Mapping[str, Any]) -> Route:
         key_property=config.get("external_id_property") or EXTERNAL_ID,
         id_property=config.get("precoro_id_property") or None,
         field_map=field_map,
-        defaults={**_default_values(config, stream, resource), **of("defaults", {})},
+        defaults={
+            **_default_values(config, stream, resource),
+            **_by_field("defaults", stream, of("defaults", {})),
+        },
         match_on=tuple(match_on),
         resembles_by=_resembles_by(resource, match_on),
         cleared=_stems(resource, "nulls", stream, of("nulls", "keep"), "clear", "keep"),
@@ -270,6 +273,12 @@ def _for_stream(
         raise SettingsError(f"{setting} must be an object by stream, not a list.")
     chosen = given.get(stream, given.get(resource.name))
     return default if chosen is None else chosen
+
+
+def _by_field(setting: str, stream: str, given: Any) -> Mapping[str, Any]:
+    if not isinstance(given, dict):
+        raise SettingsError(f"{setting}: stream {stream!r} wants an object by field.")
+    return given
 
 
 def _one_of(setting: str, given: Any, options: Iterable[str]) -> str:

@@ -119,6 +119,8 @@ OWN_SETTINGS: tuple[Setting, ...] = (
         "Most to disable",
         "If more percent of the linked records than this were to be disabled, nothing is.",
         default=5,
+        least=0,
+        most=100,
     ),
     Setting(
         "update_method",

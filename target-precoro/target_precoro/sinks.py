@@ -11,7 +11,7 @@ from singer_sdk.exceptions import InvalidRecord
 from typing_extensions import override
 
 from target_precoro.checking import Validator
-from target_precoro.wanted import wanted_of
+from target_precoro.wanted import listed, wanted_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,7 +87,7 @@ class PrecoroSink(GatheringSink):
                 "%s: Precoro's %s take no %s: ignored in all records.",
                 self.stream_name,
                 self.route.resource.name,
-                ", ".join(sorted(new)),
+                listed(sorted(new)),
             )
         self.pending.append(self.target.take(self, record, wanted, self.route))
 

@@ -5,14 +5,23 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 
 from precoro_api import QuotaSpent, SettingsError, client_from
+from precoro_api.plain import plain_logs
 from precoro_api.profile import Profile, keep_learned, profile_of
-from precoro_api.settings import json_schema
+from precoro_api.settings import json_schema, unknown_settings, without_secrets
 from singer_sdk import Sink, Target
-from singer_sdk.exceptions import InvalidRecord, MissingKeyPropertiesError
+from singer_sdk.exceptions import (
+    ConfigValidationError,
+    InvalidRecord,
+    MapExpressionError,
+    MappingError,
+    MissingKeyPropertiesError,
+    RecordsWithoutSchemaException,
+)
 from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
 from singer_sdk.plugin_base import PluginBase
 from typing_extensions import override
@@ -32,6 +41,7 @@ from target_precoro.outcome import Outcome, Pending
 from target_precoro.plan_file import PlanWriter
 from target_precoro.plan_run import apply_plan
 from target_precoro.preview import Preview
+from target_precoro.reader import Reader, lines_of
 from target_precoro.rehearsal import PlannedDirectories, unchanged_journal
 from target_precoro.routes import (
     ACCEPTED,
@@ -51,6 +61,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import FrameType
 
+    import click
     from precoro_api import Client
 
     from target_precoro.wanted import Wanted
@@ -59,6 +70,8 @@ __all__ = ["TargetPrecoro"]
 
 _RELEASE_EVERY = 1.0
 """Seconds between states while a long batch is written."""
+_MOST_TOLD = 20
+"""Lines that are told one by one where they cannot be read."""
 
 
 class TargetPrecoro(Target):
@@ -67,6 +80,7 @@ class TargetPrecoro(Target):
     name = "target-precoro"
     package_name = "target-precoro"
     default_sink_class = PrecoroSink
+    message_reader_class = Reader
     config_jsonschema: ClassVar[dict[str, Any]] = json_schema(*OWN_SETTINGS)
     capabilities: ClassVar[list[Any]] = [
         PluginCapabilities.ABOUT,
@@ -84,12 +98,16 @@ class TargetPrecoro(Target):
         self.missing = Missing(on=self.config.get("on_missing") not in (None, "", "ignore"))
         self.limit = FailureLimit.of(self.config.get("max_failures"))
         self.place = 0
+        self.unreadable = 0
         self._replayed = False
         self._states = HeldStates()
         self._signal: int | None = None
         self._writing = False
         self._next_release = 0.0
         check_streams(self.config)
+        for each in unknown_settings(self.config, self.config_jsonschema):
+            self.logger.warning("%s", each)
+        cast("Reader", self.message_reader).told = self._pass_over
 
     @classmethod
     @override
@@ -232,13 +250,60 @@ class TargetPrecoro(Target):
         self._replayed = "reason" in message_dict  # as the file of refused rows has it
         try:
             super()._process_record_message(message_dict)
+        except MapExpressionError as problem:
+            raise SettingsError(f"stream_maps: {problem}") from None
+        except RecordsWithoutSchemaException:
+            self._refuse(message_dict, "no SCHEMA of its stream came before it")
         except (InvalidRecord, MissingKeyPropertiesError) as problem:
-            sink = cast("GatheringSink", self.get_sink(str(message_dict.get("stream"))))
-            record = message_dict.get("record") or {}
-            pending = self.take(sink, record, wanted_of(sink.route, record), sink.route)
-            reason = str(problem).splitlines()[0]
-            self.settle(pending, Outcome("rejected", reason=reason, error="data"))
+            self._refuse(message_dict, str(problem).splitlines()[0])
         self._release_states()
+
+    def _refuse(self, message: Mapping[str, Any], reason: str) -> None:
+        """Settle a record that no sink has taken."""
+        stream, record = message["stream"], message["record"]
+        maps = self.mapper.stream_maps.get(stream) or ()
+        sinks = [self._sinks_active.get(each.stream_alias) for each in maps]
+        sink = next((each for each in sinks if isinstance(each, GatheringSink)), None)
+        if sink is not None:
+            pending = self.take(sink, record, wanted_of(sink.route, record), sink.route)
+        else:
+            special = goes_to(stream, self.config) in (APPROVALS, VALUES)
+            route = route_of("suppliers" if special else stream, self.config)
+            route = replace(route, stream=stream)
+            self._states.open(self.place)
+            schema: dict[str, Any] = {"properties": {}}
+            wanted = wanted_of(route, record)
+            pending = Pending(self.place, route, record, wanted, schema, (), self._replayed)
+        self.settle(pending, Outcome("rejected", reason=reason, error="data"))
+
+    def _pass_over(self, number: int, reason: str) -> None:
+        """Tell of a line that is no message: its records may be lost, so no state may pass it."""
+        self.unreadable += 1
+        self._states.end()
+        self.missing.not_whole()
+        if self.unreadable <= _MOST_TOLD:
+            self.logger.error("line %d of the input %s. See what wrote it.", number, reason)
+
+    @override
+    def setup_mapper(self) -> None:
+        if self._config.get("stream_maps", ...) is None:
+            del self._config["stream_maps"]  # the SDK would take a null for a map
+        super().setup_mapper()
+
+    @override
+    def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
+        try:
+            super()._process_schema_message(message_dict)
+        except MappingError as problem:
+            raise SettingsError(f"stream_maps: {problem}") from None
+        # Records under an older schema go before newer ones of the same stream.
+        while self._sinks_to_clear:
+            self.drain_one(self._sinks_to_clear.pop(0))
+
+    @override
+    def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
+        stream = message_dict["stream"]
+        self.logger.warning("%s: ACTIVATE_VERSION is ignored, as nothing is deleted.", stream)
 
     @override
     def _handle_max_record_age(self) -> None:
@@ -260,7 +325,6 @@ class TargetPrecoro(Target):
     @override
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
         """Hold the state until every record before it is written."""
-        self._assert_line_requires(message_dict, requires={"value"})
         self._states.hold(self.place, message_dict["value"])
         if self._states.are_too_many:
             self.drain_all()
@@ -296,15 +360,16 @@ class TargetPrecoro(Target):
             code = exit_code(problem, self.logger)
             if isinstance(problem, QuotaSpent) and not self.config.get("apply_plan"):
                 # Whoever writes to us is not to fail for our limits; it comes again.
-                for _ in file_input or sys.stdin:
+                for _ in lines_of(file_input or sys.stdin):
                     pass
         finally:
             self._close()
-        return code or (FAILED_ROWS if self.telling.failed else 0)
+        return code or (FAILED_ROWS if self.telling.failed or self.unreadable else 0)
 
     def _work(self, file_input: IO[str] | None) -> None:
         if self.config.get("apply_plan"):
-            apply_plan(self, file_input or (() if sys.stdin.isatty() else sys.stdin))
+            given = file_input or (None if sys.stdin.isatty() else sys.stdin)
+            apply_plan(self, lines_of(given) if given else ())
             return
         if self.dry:
             _ = self.preview  # a plan that cannot be saved is told before anything is asked
@@ -313,14 +378,29 @@ class TargetPrecoro(Target):
             self.preview.finish(self.tally.lines(), self._streams)
 
     def _close(self) -> None:
-        self._release_states()
+        try:
+            self._release_states()
+        except SettingsError as problem:  # a run that is stopped goes on to end well
+            self.logger.error("%s", problem)
         self.telling.close()
         if "preview" in self.__dict__:
             self.preview.close()
+        if self.unreadable:
+            self.logger.error(
+                "%d lines of the input are no messages: no state after them was let out, so that "
+                "their records come again.",
+                self.unreadable,
+            )
         self.telling.sum_up(self.client.requests_by_method if "client" in self.__dict__ else {})
         for name in ("engine", "journal", "client"):
             if name in self.__dict__:
                 getattr(self, name).close()
+
+    @classmethod
+    @override
+    def get_singer_command(cls) -> click.Command:
+        plain_logs()
+        return super().get_singer_command()
 
     @classmethod
     @override
@@ -345,4 +425,7 @@ class TargetPrecoro(Target):
             code = target.run(file_input)
         except SettingsError as problem:
             code = exit_code(problem, cls.logger)
+        except ConfigValidationError as problem:
+            told = (without_secrets(each, cls.config_jsonschema) for each in problem.errors)
+            code = exit_code(SettingsError("; ".join(told)), cls.logger)
         sys.exit(code)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from target_precoro.equality import is_empty, merged, misfit, same_id, says, sent
 from target_precoro.form_keys import EXTERNAL_ID, form_keys, path_keys
+from target_precoro.wanted import listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -252,7 +253,7 @@ def problem_of(route: Route, wanted: Wanted) -> str | None:
     if wanted.problems:
         return "; ".join(wanted.problems)
     if wanted.unknown and route.unknown_fields == "fail":
-        names = ", ".join(sorted(wanted.unknown))
+        names = listed(sorted(wanted.unknown))
         return f"{route.resource.name} take no {names}, and unknown_fields is fail"
     keys = form_keys(route.resource)
     problems = (misfit(route.resource, keys[name], value) for name, value in wanted.values.items())

@@ -14,16 +14,19 @@ from precoro_api.fields import unwrap
 from target_precoro.form_keys import EXTERNAL_ID, form_keys, names_of, path_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from precoro_api import Resource
 
     from target_precoro.form_keys import FormKey
     from target_precoro.routes import Route
 
-__all__ = ["Reference", "Wanted", "record_names", "reference_of", "wanted_of"]
+__all__ = ["Reference", "Wanted", "listed", "record_names", "reference_of", "wanted_of"]
 
 _OURS = frozenset({"id", "idn", "createDate", "updateDate"})
+_LONGEST_KEY = 1000
+_MOST_NAMES = 20
+_LONGEST_NAME = 80
 _SUREST = ("id", EXTERNAL_ID, "idn", "name")
 """How a record may name another, the surest way first."""
 
@@ -110,10 +113,11 @@ class _Reader:
             self._take(name, value)
         self._check_place()
         own_id = given.get(route.id_property) if route.id_property else None
+        external_id = self._usable("external id", _text(given.get(route.key_property)))
         match = {name: given[name] for name in route.match_on if name in given}
         known = any(map(_text, match.values()))
         return Wanted(
-            external_id=_text(given.get(route.key_property)),
+            external_id=external_id,
             values=self._values,
             place=self._place,
             match=match,
@@ -168,9 +172,19 @@ class _Reader:
                 f"externalId, not {type(value).__name__} {_short(value)}"
             )
             return
+        if self._usable(stem, reference.value) is None:
+            return
         known = into.get(stem)
         if not isinstance(known, Reference) or _rank(reference) < _rank(known):
             into[stem] = reference
+
+    def _usable(self, what: str, text: str | None) -> str | None:
+        """The text; a problem and None where no request could ask for it."""
+        if text is None or (len(text) <= _LONGEST_KEY and _is_whole(text)):
+            return text
+        how = "is no whole text" if len(text) <= _LONGEST_KEY else f"has {len(text)} characters"
+        self._problems.append(f"its {what} {how}, and cannot be asked for")
+        return None
 
     def _by_name(self, stem: str, by: str, value: Any) -> str:
         """A bare word names a custom field; documents have no names."""
@@ -243,11 +257,23 @@ def _text(value: Any) -> str | None:
     return str(value).strip() or None
 
 
+def _is_whole(text: str) -> bool:
+    """Whether a text can be written: JSON lets half a character (a lone surrogate) through."""
+    return text.isascii() or not any("\ud800" <= each <= "\udfff" for each in text)
+
+
 def _whole(value: Any) -> str:
     """The text of an id or document number, as a float in a text too; "" for none."""
     text = _text(value) or ""
     digits = text.removesuffix(".0")
     return digits if digits.isdigit() else text
+
+
+def listed(names: Sequence[str]) -> str:
+    """Some of the names, where there are many, and of each no more than tells it apart."""
+    shown = ", ".join(name[:_LONGEST_NAME] for name in names[:_MOST_NAMES])
+    left = len(names) - _MOST_NAMES
+    return shown if left <= 0 else f"{shown} and {left:,} more"
 
 
 def _short(value: Any) -> str:

@@ -190,9 +190,9 @@ class Writer:
             found = self._lost_posts.find(key, step, began)
             # It is not there, so nothing happened, and it may be written once more.
             row = found or self._call(resource.create, form, key, step.place)
-        if "id" not in row:  # done, it says, but not what: unlinked, the next run would double it
+        if not _is_named(resource, row):  # done, but not what: unlinked, it would be doubled
             row = self._lost_posts.find(key, step, began) or {}
-        if "id" not in row:
+        if not _is_named(resource, row):
             raise OutcomeUnknown(
                 "POST answered no id, and no such record is to be found",
                 resource=resource.name,
@@ -363,3 +363,9 @@ class Writer:
         path = path_of(call, place, row)
         body = nested(self._resource, form) if call.json else form
         return self._client.write(self._resource, call, body, path=path or None, record_key=key)
+
+
+def _is_named(resource: Resource, row: Mapping[str, Any]) -> bool:
+    """Whether an answer says by what the record goes from now on."""
+    names = (row.get("id"), row.get(resource.addressed_by))
+    return all(type(name) in (int, str) and name != "" for name in names)

@@ -72,6 +72,17 @@ def test_of_two_that_look_the_same_none_is_disabled_but_told(serve, load, caplog
     assert "it cannot be told whether the source still has it" in caplog.text
 
 
+def test_where_a_line_cannot_be_read_nothing_counts_as_missing(sandbox, load, caplog):
+    load(sandbox, "suppliers", vendors("V-1", "V-2"))
+    schema = {"type": "SCHEMA", "stream": "suppliers", "schema": {"properties": {}}}
+    record = {"type": "RECORD", "stream": "suppliers", "record": vendors("V-1")[0]}
+    lines = [json.dumps(schema), json.dumps(record), '{"type": "RECORD", "stream": "supp']
+    run = load(sandbox, lines=lines, on_missing="disable", max_disable_percent=100)
+    assert run.code == 1
+    assert not switched_off(sandbox)
+    assert "line 3 of the input is no whole JSON" in caplog.text
+
+
 def test_a_record_that_other_fields_found_is_not_missing(sandbox, load):
     load(sandbox, "suppliers", vendors("V-1", "V-2"))
     settings = {"on_missing": "disable", "max_disable_percent": 100}

@@ -16,11 +16,11 @@ from decimal import Decimal
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from precoro_api.plain import harmless
 from precoro_api.quota import Policy
 from precoro_api.quota.windows import LENGTHS
 from precoro_sandbox import Sandbox, SandboxClock
 from target_precoro.cost import Cost, budget_told, time_told, wait_for
-from target_precoro.preview import harmless
 
 OPTIONS = "document_custom_field_options"
 FIELD = 100_001

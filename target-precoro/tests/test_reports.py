@@ -183,12 +183,28 @@ def test_rows_against_their_schema_are_refused_without_their_values(
 
 
 @pytest.mark.parametrize("setting", ["report_path", "links_path", "rejects_path"])
-def test_a_file_that_cannot_be_written_is_told_with_its_setting(
-    sandbox, load, tmp_path, setting, caplog
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_asked(
+    sandbox, load, tmp_path, setting
 ):
     (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file" / "x", tmp_path):
+        with pytest.raises(SettingsError, match=f"{setting}: .* choose another path"):
+            load(sandbox, "suppliers", [{"externalId": "V-1"}], **{setting: str(path)})
+    assert not sandbox.served
+
+
+@pytest.mark.parametrize("setting", ["report_path", "links_path", "rejects_path"])
+def test_a_file_that_could_be_written_once_is_told_with_its_setting(
+    sandbox, load, tmp_path, setting, caplog
+):
+    path = tmp_path / "folder" / "x"
+
+    def taken_away(_):
+        path.parent.write_text("") if not path.parent.exists() else None
+
+    sandbox.app.after = taken_away
     records = [{"externalId": "V-1", "name": "A"}, {"city": "no key"}]
-    run = load(sandbox, "suppliers", records, **{setting: str(tmp_path / "file" / "x")})
+    run = load(sandbox, "suppliers", records, **{setting: str(path)})
     assert run.code == 2
     assert f"{setting}: " in caplog.text
     assert "choose another path" in caplog.text

@@ -12,6 +12,7 @@ import click
 
 from precoro_api.connection import client_from
 from precoro_api.errors import BadCredentials, PrecoroError, SettingsError
+from precoro_api.plain import harmless
 
 if TYPE_CHECKING:
     from precoro_api.client import Client
@@ -66,9 +67,8 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else ""
     if isinstance(value, list):
-        return " ".join(map(str, value))
-    text = "" if value is None else str(value)
-    return "".join(each if each.isprintable() else "?" for each in text)
+        return harmless(" ".join(map(str, value)))
+    return "" if value is None else harmless(str(value))
 
 
 def as_json(value: Any) -> str:
@@ -78,7 +78,7 @@ def as_json(value: Any) -> str:
 
 def end_with(sentence: str, code: int = _FAILED) -> NoReturn:
     """End the command with what went wrong."""
-    click.echo(f"precoro: {sentence}", err=True)
+    click.echo(f"precoro: {harmless(sentence)}", err=True)
     raise SystemExit(code)
 
 

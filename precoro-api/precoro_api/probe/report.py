@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import textwrap
 from dataclasses import dataclass, replace
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from precoro_api.plain import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
 __all__ = ["QUESTIONS", "WRITE_QUESTIONS", "Answer", "Report", "private", "told", "untold"]
 
@@ -143,7 +147,7 @@ class Report:
                 sure = "" if each.confidence == "seen" else f"{each.confidence}; "
                 words += f"  ({sure}{each.detail})"
             lines += textwrap.wrap(
-                "".join(letter if letter.isprintable() else "?" for letter in words),
+                harmless(words),
                 wide,
                 initial_indent=f"{each.question:<{first}}  ",
                 subsequent_indent=" " * (first + 2),
@@ -167,10 +171,12 @@ class Report:
     def write_profile(self, path: str | Path) -> None:
         """Write the profile as JSON."""
         text = json.dumps(self.profile(), indent=2, ensure_ascii=False)
-        Path(path).write_text(text + "\n", encoding="utf-8")
+        with open(path, "w", encoding="utf-8", opener=_private) as file:
+            file.write(text + "\n")
 
 
 _NOT_KEPT = "not kept"
+_private = partial(os.open, mode=0o600)
 
 
 def told(

@@ -69,6 +69,7 @@ class Lease:
         try:
             self._presence = Presence(folder)
             path = folder / f"{self._presence.name}{_SUFFIX}"
+            path.touch(mode=0o600)
             self._notes = path.open("ab", buffering=0)
         except (OSError, NotImplementedError) as problem:  # nor can every file system lock
             logger.debug("No lease in %s: %s.", folder, problem)

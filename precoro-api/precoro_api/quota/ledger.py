@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from precoro_api.errors import SettingsError
+from precoro_api.plain import private_folder
 
 __all__ = ["Change", "Ledger", "LedgerError", "MemoryLedger", "SqliteLedger", "open_ledger"]
 
@@ -108,7 +109,7 @@ class SqliteLedger:
 
     def _opened(self) -> sqlite3.Connection:
         if self._db is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_folder(self._path.parent)
             self._path.touch(mode=0o600)
             # Waiting for the file's lock is SQLite's; transactions are a fraction of a millisecond.
             database = sqlite3.connect(
@@ -204,6 +205,8 @@ def open_ledger(where: str, folder: Path | None = None) -> Ledger:
         from precoro_api.quota.postgres_ledger import PostgresLedger  # noqa: PLC0415 - optional
 
         return PostgresLedger(where, folder)
+    if "://" in where:  # which may hold a password, and is no path
+        raise LedgerError("quota_path names no file, `redis://…`, `postgresql://…` or `memory`.")
     return SqliteLedger(Path(where).expanduser())
 
 

@@ -45,7 +45,10 @@ class PostgresLedger:
                     "value text not null, expires double precision not null)"
                 )
         except psycopg.Error as problem:
-            raise LedgerError(f"quota_path: no PostgreSQL answers there ({problem}).") from None
+            # Of an address that it cannot read it tells a part, which may be the password.
+            unread = type(problem) is psycopg.ProgrammingError
+            said = "it is no address" if unread else " ".join(str(problem).split())
+            raise LedgerError(f"quota_path: no PostgreSQL answers there ({said}).") from None
 
     def transact(self, keys: Sequence[str], work: Work[T], now: float) -> T:
         """Apply work in one transaction."""

@@ -36,7 +36,9 @@ class RedisLedger:
         try:
             self._redis = redis.Redis.from_url(url, decode_responses=True, socket_timeout=30)
             self._redis.ping()
-        except (redis.RedisError, ValueError) as problem:
+        except ValueError:  # whose words may be a part of the password
+            raise LedgerError("quota_path: this is no address of a Redis.") from None
+        except redis.RedisError as problem:
             raise LedgerError(f"quota_path: no Redis answers there ({problem}).") from None
 
     def transact(self, keys: Sequence[str], work: Work[T], now: float) -> T:

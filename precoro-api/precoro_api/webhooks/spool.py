@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from precoro_api.errors import SettingsError
+from precoro_api.plain import private_folder
 from precoro_api.webhooks.event import Event
 
 if TYPE_CHECKING:
@@ -289,7 +290,7 @@ class Spool:
 
     def _opened(self) -> sqlite3.Connection:
         if self._db is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_folder(self.path.parent)
             self.path.touch(mode=0o600)
             db = sqlite3.connect(
                 self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
