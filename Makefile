@@ -1,6 +1,6 @@
 # The commands of this project. Each does its own set-up.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check wheels bench docs lock clean
+.PHONY: help install demo test check recipes proof wheels audit bench docs lock clean
 
 export UV_PYTHON_DOWNLOADS := never
 export MELTANO_SEND_ANONYMOUS_USAGE_STATS := false
@@ -8,7 +8,7 @@ export MELTANO_CLI_DISABLE_VERSION_CHECK := 1
 
 PYTHON ?= python3
 BIN := .venv/bin
-PLUGINS := tap-precoro tap-jsonl target-precoro target-duckdb precoro-sandbox
+PLUGINS := tap-precoro tap-jsonl tap-postgres target-precoro target-duckdb target-postgres precoro-sandbox
 MEMBERS := precoro-api precoro-sandbox tap-precoro target-precoro
 UV = $(shell command -v uv || echo .tools/bin/uv)
 
@@ -35,7 +35,7 @@ demo: install ## Precoro to a warehouse and an ERP to Precoro, on the sandbox
 	@$(BIN)/python scripts/demo.py
 
 test: install ## everything, offline
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: install ## lint, types, and whether the generated docs are fresh
 	$(BIN)/ruff check
@@ -44,14 +44,25 @@ check: install ## lint, types, and whether the generated docs are fresh
 	$(BIN)/python scripts/docs.py --check
 	$(BIN)/python scripts/erp_example.py --check
 
+recipes: install ## every recipe of examples/, the two-way ones for twenty rounds; writes their table
+	RECIPES_TABLE=examples/README.md RECIPES_ROUNDS=20 $(BIN)/python -m pytest examples
+
+proof: install ## kill, starve and lie to it, for an hour or so; writes docs/proof.md
+	$(BIN)/python -m proof
+
 wheels: install ## build the wheels and install them the ways users do
 	$(BIN)/python scripts/try_wheels.py
 
-bench: install ## what it costs: the budget, the tap, the target, webhooks
+audit: .venv/.installed ## known vulnerabilities of what constraints.txt pins; asks PyPI
+	$(UV) tool run -q --python $(PYTHON) --from pip-audit==2.10.1 pip-audit \
+	  --strict --require-hashes --disable-pip --progress-spinner off -r constraints.txt
+
+bench: install ## what it costs: the budget, the tap, the target, webhooks, growth with rows
 	$(BIN)/python bench/budget.py
 	$(BIN)/python bench/tap.py
 	$(BIN)/python bench/target.py
 	$(BIN)/python bench/webhooks.py
+	$(BIN)/python -m bench.growth
 
 docs: install ## write the generated tables
 	$(BIN)/python scripts/docs.py

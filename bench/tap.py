@@ -11,7 +11,6 @@ import contextlib
 import io
 import json
 import math
-import os
 import random
 import signal
 import subprocess
@@ -19,12 +18,16 @@ import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from precoro_api import BY_NAME
 from precoro_sandbox import Sandbox, SandboxClock
 from tap_precoro.streams import PrecoroStream
 from tap_precoro.tap import TapPrecoro
+
+if not __package__:  # run as a file
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from bench.measured import Used, measured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -231,13 +234,6 @@ def _catalog(names: Iterable[str], config: dict[str, Any]) -> dict[str, Any]:
 # Time and memory
 
 
-class Used(NamedTuple):
-    """What a process used: CPU seconds, and the most memory in MiB."""
-
-    cpu: float
-    memory: float
-
-
 def throughput(rows: int = 100_000, few: int = 1_000) -> None:
     """100,000 suppliers: records a CPU second, beside a bare SDK stream; the memory it takes."""
     print("what runs                     records  CPU (s)  records a CPU s  peak (MiB)")
@@ -256,7 +252,7 @@ def throughput(rows: int = 100_000, few: int = 1_000) -> None:
                 ("bare, conformance NONE", [*bare, "NONE"]),
             ):
                 # What else runs on the machine only adds to it.
-                runs = [_measured([sys.executable, *line], place) for _ in range(2)]
+                runs = [measured(line, place) for _ in range(2)]
                 spent = used[what, many] = min(runs)
                 cpu, memory, rate = spent.cpu, spent.memory, many / spent.cpu
                 print(f"{what:<27} {many:>9}  {cpu:>7.2f}  {rate:>15.0f}  {memory:>9.1f}")
@@ -287,16 +283,6 @@ def _sandbox_apart(suppliers: int) -> Iterator[dict[str, str]]:
         process.wait()
         if process.stdout is not None:
             process.stdout.close()
-
-
-def _measured(line: list[str], place: Path) -> Used:
-    """Run a command whose output goes nowhere; what it used."""
-    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - no path of files
-        process = subprocess.Popen(line, cwd=place, stdout=nowhere, stderr=nowhere)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, (line, process.returncode)
-    return Used(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 def _emit_bare(many: int, url: str, conformance: str) -> None:

@@ -10,7 +10,6 @@ import argparse
 import contextlib
 import io
 import json
-import os
 import random
 import subprocess
 import sys
@@ -25,8 +24,14 @@ from urllib.parse import unquote
 from precoro_sandbox import Fault, Sandbox, SandboxClock
 from target_precoro.target import TargetPrecoro
 
+if not __package__:  # run as a file
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from bench.measured import measured
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from bench.measured import Used
 
 Record = dict[str, Any]
 
@@ -237,15 +242,15 @@ def speed(many: int = 100_000) -> None:
                     record = _vendor(n)
                     message = {"type": "RECORD", "stream": "suppliers", "record": record}
                     file.write(json.dumps(message) + "\n")
-            bare = _measured([sys.executable, "-c", _BARE], source)
+            bare = measured(["-c", _BARE], Path(folder), str(source))
             ours = _target(count, source, folder)
-            results[count] = (bare, ours)
+            results[count] = ours
             print(
-                f"{count:>7} records: bare {count / bare[0]:>7.0f}/CPU s, {bare[1]:.0f} MB; "
-                f"target {count / ours[0]:>7.0f}/CPU s, {ours[1]:.0f} MB; "
-                f"ratio {bare[0] / ours[0]:.2f}"
+                f"{count:>7} records: bare {count / bare.cpu:>7.0f}/CPU s, {bare.memory:.0f} MiB; "
+                f"target {count / ours.cpu:>7.0f}/CPU s, {ours.memory:.0f} MiB; "
+                f"ratio {bare.cpu / ours.cpu:.2f}"
             )
-        small, large = (results[count][1][1] for count in (many // 10, many))
+        small, large = (results[count].memory for count in (many // 10, many))
         print(f"peak memory at {many:,} against {many // 10:,} records: {large / small:.2f}")
 
 
@@ -263,7 +268,7 @@ with Sandbox(clock=SandboxClock(6000), switches=off) as sandbox:
 """
 
 
-def _target(count: int, source: Path, folder: str) -> tuple[float, float]:
+def _target(count: int, source: Path, folder: str) -> Used:
     server = subprocess.Popen(
         [sys.executable, "-c", _SERVE, str(count)], stdout=subprocess.PIPE, text=True
     )
@@ -278,22 +283,10 @@ def _target(count: int, source: Path, folder: str) -> tuple[float, float]:
             "match_on": {"suppliers": []},
         }
         config.write_text(json.dumps(settings))
-        command = [sys.executable, "-m", "target_precoro", "--config", str(config)]
-        return _measured(command, source)
+        line = ["-m", "target_precoro", "--config", str(config)]
+        return measured(line, Path(folder), str(source))
     finally:
         server.kill()
-
-
-def _measured(command: list[str], source: Path) -> tuple[float, float]:
-    """CPU seconds and peak memory (MB) of a process that reads a file."""
-    with source.open() as given:
-        process = subprocess.Popen(
-            command, stdin=given, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = status
-    assert status == 0, command
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 PARTS: dict[str, Callable[[], None]] = {
