@@ -1,0 +1,77 @@
+"""The campaigns, by name, and the controls that show that their verdict can be bad."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import count, islice
+from typing import TYPE_CHECKING
+
+from proof import disk, into, machine, out_of, outages, pipelines
+from proof.story import FAULTS, Story
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["CAMPAIGNS", "CONTROLS", "campaign", "caught"]
+
+
+_KILLED: dict[str, Callable[[int], Story]] = {
+    "target, killed after requests": partial(into.tell, kills="requests"),
+    "target, killed at moments": partial(into.tell, kills="moments"),
+    "target, killed, on a bad way": partial(into.tell, kills="requests", faults=FAULTS),
+    "two targets at once, killed, on a bad way": partial(
+        into.tell, kills="requests", faults=FAULTS, at_once=2
+    ),
+    "tap, killed after requests": partial(out_of.tell, kills="requests"),
+    "tap, killed at moments, newest first": partial(out_of.tell, kills="moments", order="newest"),
+    "tap, killed, on a bad way": partial(out_of.tell, kills="requests", faults=FAULTS),
+    "server, killed": outages.server_killed,
+    "`meltano run`, tap or target or both killed": pipelines.meltano_run,
+    "plain pipe, tap or target or both killed": pipelines.plain_pipe,
+}
+_OTHERS: dict[str, Callable[[int], Story]] = {
+    "target, on a bad way": partial(into.tell, faults=FAULTS),
+    "two targets at once": partial(into.tell, at_once=2),
+    "tap, a company that changes": partial(out_of.tell, pace=0.8),
+    "server that stalls": outages.stalls,
+    "host that nobody knows": lambda _: outages.unknown_host(),
+    "disk full, or not to be written": lambda seed: disk.tell(disk.CASES[seed % len(disk.CASES)]),
+    "any story (state machine)": machine.play,
+}
+CAMPAIGNS = {**_KILLED, **_OTHERS}
+
+CONTROLS: dict[str, Callable[[int], Story]] = {
+    "journal off": partial(into.tell, kills="requests", bug="journal off", most_runs=12),
+    "retry of POST": partial(into.tell, faults=("lost",), bug="retry of POST", most_runs=8),
+    "state before its records": partial(
+        into.tell, kills="requests", bug="state before its records", most_runs=30
+    ),
+    "bookmark too early": partial(out_of.tell, kills="requests", bug="bookmark too early"),
+    "no overlap": partial(out_of.tell, bug="no overlap", speed=10, limits=False, pace=0.8),
+}
+_MOST_TRIES = 6
+
+
+def campaign(name: str, *, seed: int, stories: int, kills: int = 0) -> Iterator[Story]:
+    """At least so many stories, side by side, and more until so many processes were killed."""
+    tell, reached = CAMPAIGNS[name], 0
+    seeds = count(seed)
+    at_once = max(1, os.cpu_count() or 1)
+    with ThreadPoolExecutor(at_once) as pool:
+        while stories > 0 or reached < kills:
+            portion = min(at_once, stories) if stories > 0 else at_once
+            for story in pool.map(tell, islice(seeds, portion)):
+                reached += story.kills
+                stories -= 1
+                yield story
+
+
+def caught(bug: str, *, seed: int) -> tuple[int, Story]:
+    """After how many stories a deliberate bug was noticed, and that story; 0 if it never was."""
+    for tried in range(1, _MOST_TRIES + 1):
+        story = CONTROLS[bug](seed + tried)
+        if not story.is_clean:
+            return tried, story
+    return 0, Story()

@@ -1,0 +1,145 @@
+"""A server that goes away and comes back, one that stalls, and a name that nobody knows."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import random
+import socket
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from precoro_sandbox import Fault, Sandbox, SandboxClock
+
+from proof.erp import Erp, judge
+from proof.into import config_of, until_done
+from proof.processes import begin
+from proof.story import SPEED, Story, Trouble
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+
+__all__ = ["server_killed", "stalls", "unknown_host"]
+
+_TRIED_FOR = 900.0
+"""Seconds: five attempts, of which each is an identical request, so a minute apart."""
+
+_FORKS = multiprocessing.get_context("forkserver")
+
+
+async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
+
+
+async def _serve(port: int, behind: tuple[str, int]) -> None:
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection(*behind)
+        await asyncio.gather(_pipe(reader, far_writer), _pipe(far_reader, writer))
+
+    server = await asyncio.start_server(connected, "127.0.0.1", port, reuse_address=True)
+    await server.serve_forever()
+
+
+def _front(port: int, behind: tuple[str, int]) -> None:
+    asyncio.run(_serve(port, behind))
+
+
+class Front:
+    """The process that all requests go through; with it all connections die at once."""
+
+    def __init__(self, url: str, chance: random.Random) -> None:
+        parts = urlsplit(url)
+        self._behind = (str(parts.hostname), int(parts.port or 80))
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self._port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self._port}"
+        self._chance = chance
+        self._over = threading.Event()
+        self.kills = 0
+        self._process = self._begin()
+        self._thread = threading.Thread(target=self._kill_again_and_again, daemon=True)
+        self._thread.start()
+
+    def _begin(self) -> BaseProcess:
+        process = _FORKS.Process(target=_front, args=(self._port, self._behind), daemon=True)
+        process.start()
+        return process
+
+    def _kill_again_and_again(self) -> None:
+        while not self._over.wait(self._chance.uniform(0.1, 1.0)):
+            self._process.kill()
+            self._process.join()
+            self.kills += 1
+            time.sleep(self._chance.uniform(0, 0.2))
+            self._process = self._begin()
+
+    def close(self) -> None:
+        """Stop for good."""
+        self._over.set()
+        self._thread.join()
+        self._process.kill()
+        self._process.join()
+
+
+def server_killed(seed: int, *, many: int = 12) -> Story:
+    """The server is killed at random moments, and starts again, until the target is done."""
+    chance, story = random.Random(seed), Story(stories=1)
+    with tempfile.TemporaryDirectory() as folder, Sandbox(clock=SandboxClock(SPEED)) as sandbox:
+        front, place, erp = Front(sandbox.url, chance), Path(folder), Erp(sandbox, many, seed)
+        try:
+            config = config_of(sandbox, place, base_url=front.url)
+            for _ in range(2):
+                records = erp.write(place / "erp.singer")
+                trouble = Trouble(sandbox, chance, "", ())
+                until_done(story, sandbox, place, config, records, trouble)
+                story.verdict += judge(sandbox, records)
+                erp.change()
+        finally:
+            front.close()
+        story.kills += front.kills
+    return story
+
+
+def stalls(seed: int, *, many: int = 8) -> Story:
+    """Requests that are carried out, and answered after the client has given up."""
+    chance, story = random.Random(seed), Story(stories=1)
+    with tempfile.TemporaryDirectory() as folder, Sandbox(clock=SandboxClock(SPEED)) as sandbox:
+        place, erp = Path(folder), Erp(sandbox, many, seed)
+        config = config_of(sandbox, place, timeout=1)
+        records = erp.write(place / "erp.singer")
+        for _ in range(4):
+            method = chance.choice(("GET", "POST", "PATCH"))
+            skip = chance.randrange(10)
+            sandbox.faults.add(Fault("slow", seconds=1.5, skip=skip, method=method))
+            story.faults += 1
+        trouble = Trouble(sandbox, chance, "", ())
+        trouble.over = True
+        until_done(story, sandbox, place, config, records, trouble)
+        story.verdict += judge(sandbox, records)
+    return story
+
+
+def unknown_host() -> Story:
+    """A host that no name server knows: said so, nothing let out, exit code 1."""
+    story = Story(stories=1)
+    with tempfile.TemporaryDirectory() as folder, Sandbox(clock=SandboxClock(SPEED)) as sandbox:
+        place = Path(folder)
+        Erp(sandbox, 2).write(place / "erp.singer")
+        config = config_of(sandbox, place, base_url="https://precoro.invalid", clock_speed=1)
+        arguments = ["--config", str(config), "--input", str(place / "erp.singer")]
+        run = begin("target", arguments, place, now=time.time())
+        code = story.ended(run, patience=_TRIED_FOR)
+        told = run.told()
+        if code != 1 or "no connection" not in told or run.lines():
+            story.notes.append(f"exit {code}: {told}")
+    return story

@@ -1,0 +1,226 @@
+"""`meltano run` and a plain pipe, whose processes are killed: the tap, the target, or both."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+from precoro_sandbox import Sandbox, SandboxClock
+from tap_precoro.tap import TapPrecoro
+
+from proof.company import STREAMS
+from proof.story import Story
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["meltano_run", "plain_pipe"]
+
+ROOT = Path(__file__).resolve().parent.parent
+_SPEED = 6000
+_PATIENCE = 300
+_OFF = {"minute_limit": 0, "hour_limit": 0, "day_limit": 0, "duplicate_limiter": "off"}
+
+
+def _children(pid: int) -> Iterator[tuple[int, str]]:
+    """The processes below one, with their command lines."""
+    parents: dict[int, list[int]] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, ValueError):
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            parents.setdefault(parent, []).append(int(folder.name))
+    for child in parents.get(pid, ()):
+        with suppress(OSError):
+            yield child, Path(f"/proc/{child}/cmdline").read_text().replace("\0", " ")
+        yield from _children(child)
+
+
+class _Killer:
+    """Kills some processes below one, so many seconds after they are there."""
+
+    def __init__(self, process: subprocess.Popen[Any], names: list[str], after: float) -> None:
+        self.killed = 0
+        self._process, self._names, self._after = process, names, after
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._kill)
+        self._thread.start()
+
+    def _victims(self) -> list[int]:
+        below = list(_children(self._process.pid))
+        return [pid for pid, line in below if any(name in line for name in self._names)]
+
+    def _kill(self) -> None:
+        while not self._victims():
+            if self._over.wait(0.05):
+                return
+        if self._over.wait(self._after):
+            return
+        for pid in self._victims():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                self.killed += 1
+
+    def over(self) -> int:
+        """Kill nothing any more; how many were killed."""
+        self._over.set()
+        self._thread.join()
+        return self.killed
+
+
+def meltano_run(seed: int, *, most: int = 8) -> Story:
+    """The demo's job from an ERP to Precoro; in the end each row is there once, and stays so."""
+    chance, story = random.Random(seed), Story(stories=1)
+    job = "erp-to-precoro"
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Sandbox(seed="demo", clock=SandboxClock(_SPEED)) as sandbox,
+    ):
+        env = {
+            **os.environ,
+            "MELTANO_ENVIRONMENT": "sandbox",
+            "MELTANO_DATABASE_URI": f"sqlite:///{folder}/meltano.db",
+            "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "MELTANO_CLI_DISABLE_VERSION_CHECK": "1",
+            "TARGET_PRECORO_BASE_URL": sandbox.url,
+            "TARGET_PRECORO_AUTH_TOKEN": sandbox.account.token,
+            "TARGET_PRECORO_EMAIL": sandbox.account.email,
+            "TARGET_PRECORO_CLOCK_SPEED": str(_SPEED),
+            "TARGET_PRECORO_JOURNAL_PATH": f"{folder}/journal.sqlite3",
+        }
+        victims = (["tap-jsonl"], ["target-precoro"], ["tap-jsonl", "target-precoro"])
+        for number in range(most + 1):
+            process = _meltano(env, job)
+            killer = _Killer(process, chance.choice(victims), chance.uniform(0.2, 5))
+            if number == most:
+                killer.over()
+            log, _ = process.communicate(timeout=_PATIENCE)
+            story.kills += killer.over()
+            story.runs += 1
+            if process.returncode == 0 and not killer.killed and number > most // 2:
+                break
+        if process.returncode:
+            story.notes.append(f"meltano run ended with {process.returncode}: {log[-1500:]}")
+        for table, name, key in (
+            ("suppliers", "vendors", "VendorId"),
+            ("items", "items", "ItemId"),
+        ):
+            lines = (ROOT / f"examples/erp/{name}.jsonl").read_text(encoding="utf-8").splitlines()
+            wanted = {json.loads(line)[key] for line in lines}
+            held = Counter(row.get("externalId") for row in sandbox.store.rows(table).values())
+            story.verdict.doubled += sum(held[each] > 1 for each in wanted)
+            story.verdict.lost += sum(not held[each] for each in wanted)
+        before = len(sandbox.served)
+        again = _meltano(env, "--full-refresh", job)
+        log, _ = again.communicate(timeout=_PATIENCE)
+        writes = [each for each in sandbox.served[before:] if each.method != "GET"]
+        if writes or again.returncode:
+            story.notes.append(f"again: {again.returncode}, {len(writes)} writes: {log[-1500:]}")
+        story.requests = len(sandbox.served)
+    return story
+
+
+def _meltano(env: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [Path(sys.executable).parent / "meltano", "run", *arguments],
+        cwd=ROOT,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def plain_pipe(seed: int, *, most: int = 12) -> Story:
+    """`tap-precoro | target-duckdb > state`, again and again; in the end all rows are in tables."""
+    chance, story = random.Random(seed), Story(stories=1)
+    counts = {"suppliers": 700, "purchase_orders": 120, "payments": 50}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Sandbox(clock=SandboxClock(_SPEED), counts=counts, switches=_OFF) as sandbox,
+    ):
+        place = Path(folder)
+        pipe = _pipe_of(sandbox, place)
+        state = place / "state.json"
+        state.write_text("{}", encoding="utf-8")
+        for number in range(most + 1):
+            process = subprocess.Popen(
+                ["bash", "-c", f"set -o pipefail; {pipe}"],  # noqa: S607 - as people type it
+                stdout=subprocess.PIPE,
+                stderr=(place / "log").open("w"),
+                text=True,
+            )
+            victims = (["tap_precoro"], ["target-duckdb"], ["tap_precoro", "target-duckdb"])
+            killer = _Killer(process, chance.choice(victims), chance.uniform(0.2, 4))
+            if number == most:
+                killer.over()
+            states, _ = process.communicate(timeout=_PATIENCE)
+            story.kills += killer.over()
+            story.runs += 1
+            whole = states.split("\n")[:-1]
+            if whole:
+                state.write_text(whole[-1], encoding="utf-8")
+            if number < most // 2 and process.returncode == 0:  # there is more to read
+                for row in list(sandbox.store.rows("suppliers").values())[:40]:
+                    sandbox.store.change("suppliers", row, {"note": f"note {number}"})
+                sandbox.clock.advance(600)
+        if process.returncode:
+            story.notes.append(f"exit {process.returncode}: {(place / 'log').read_text()[-1500:]}")
+        _judge(story, sandbox, place)
+        story.requests = len(sandbox.served)
+    return story
+
+
+def _pipe_of(sandbox: Sandbox, place: Path) -> str:
+    config = {
+        "auth_token": sandbox.account.token,
+        "email": sandbox.account.email,
+        "base_url": sandbox.url,
+        "clock_speed": _SPEED,
+    }
+    catalog = TapPrecoro(config=config).catalog_dict
+    for stream in catalog["streams"]:
+        for each in stream["metadata"]:
+            if not each["breadcrumb"]:
+                each["metadata"]["selected"] = stream["tap_stream_id"] in STREAMS
+    warehouse = {"path": str(place / "warehouse.duckdb"), "default_target_schema": "main"}
+    for name, content in (("tap", config), ("catalog", catalog), ("target", warehouse)):
+        (place / f"{name}.json").write_text(json.dumps(content, default=str), encoding="utf-8")
+    loader = ROOT / ".meltano/loaders/target-duckdb/venv/bin/target-duckdb"
+    return (
+        f"{sys.executable} -m tap_precoro --config {place}/tap.json --catalog {place}/catalog.json "
+        f"--state {place}/state.json | {loader} --config {place}/target.json"
+    )
+
+
+def _judge(story: Story, sandbox: Sandbox, place: Path) -> None:
+    with duckdb.connect(str(place / "warehouse.duckdb"), read_only=True) as tables:
+        for stream in STREAMS:
+            resource = "purchase_orders" if stream.startswith("purchase_orders") else stream
+            rows = sandbox.store.rows(resource).values()
+            wanted: set[tuple[Any, ...]]
+            if stream == "purchase_orders_items":
+                held = Counter(
+                    tables.execute(f"select documentId, lineKey from {stream}").fetchall()
+                )
+                wanted = {(row["id"], str(line["id"])) for row in rows for line in row["items"]}
+            else:
+                held = Counter(tables.execute(f"select id from {stream}").fetchall())
+                wanted = {(row["id"],) for row in rows}
+            story.verdict.lost += len(wanted - held.keys())
+            story.verdict.doubled += sum(many > 1 for many in held.values())
+        found = dict(tables.execute("select id, note from suppliers").fetchall())
+        story.verdict.stale += sum(
+            (row.get("note") or None) != (found.get(row["id"]) or None)
+            for row in sandbox.store.rows("suppliers").values()
+        )

@@ -1,0 +1,158 @@
+"""What a campaign counts, and the trouble that its processes meet."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING
+
+from precoro_sandbox import Fault
+from precoro_sandbox.faults import KINDS
+
+from proof.processes import PATIENCE
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Sequence
+
+    from precoro_sandbox import Sandbox
+    from precoro_sandbox.app import Served
+
+    from proof.processes import Run
+
+__all__ = ["FAULTS", "SPEED", "Story", "Trouble", "Verdict", "over_limit"]
+
+SPEED = 3000
+"""The sandbox's clock, and that of its clients, run so much faster."""
+
+FAULTS = tuple(kind for kind in KINDS if kind != "slow")
+_TOO_MANY = 429
+_KILL_AFTER = 25
+
+
+@dataclass
+class Verdict:
+    """How many records are wrong, and in which way; all must be 0."""
+
+    doubled: int = 0
+    lost: int = 0
+    stale: int = 0
+    wrong_links: int = 0
+    paid_twice: int = 0
+    overwritten: int = 0
+    state_ahead: int = 0
+    over_limit: int = 0
+
+    def __add__(self, other: Verdict) -> Verdict:
+        """Both together."""
+        return Verdict(**{name: n + getattr(other, name) for name, n in asdict(self).items()})
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing is wrong."""
+        return self == Verdict()
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """What is counted."""
+        return [each.name for each in fields(cls)]
+
+
+@dataclass
+class Story:
+    """What happened, and the verdict. `notes` tell of what should not be, such as a traceback."""
+
+    verdict: Verdict = field(default_factory=Verdict)
+    stories: int = 0
+    runs: int = 0
+    kills: int = 0
+    faults: int = 0
+    requests: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    def __add__(self, other: Story) -> Story:
+        """Both together."""
+        both = {each.name: getattr(self, each.name) for each in fields(self)}
+        return Story(**{name: value + getattr(other, name) for name, value in both.items()})
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing is wrong."""
+        return self.verdict.is_clean and not self.notes
+
+    def ended(self, run: Run, *, also: Sequence[int] = (), patience: float = PATIENCE) -> int:
+        """Count a run when it is over; its exit code, `also` one of these."""
+        code = run.wait(patience)
+        self.runs += 1
+        self.kills += code == -signal.SIGKILL
+        if "Traceback" in run.told() or code not in (0, 1, -signal.SIGKILL, *also):
+            self.notes.append(f"exit {code}: {run.told()[-1500:]}")
+        return code
+
+
+class Trouble:
+    """What the runs of a story meet: kills after so many `requests`, or at `moments`; `faults`."""
+
+    def __init__(
+        self, sandbox: Sandbox, chance: random.Random, kills: str, faults: Sequence[str]
+    ) -> None:
+        self._sandbox, self._chance, self._kills, self._kinds = sandbox, chance, kills, faults
+        self._left = 0
+        self._runs: list[Run] = []
+        self._waiting: list[Fault] = []
+        self._times: dict[int, int] = {}
+        self.over = False
+        sandbox.app.after = self.served
+
+    def before(self) -> None:
+        """Set up what the next runs meet."""
+        self._runs = []
+        if self.over:
+            return
+        self._sandbox.faults.clear()
+        if self._kills == "requests":
+            self._left = self._chance.randrange(1, _KILL_AFTER)
+        if self._kinds:
+            fault = Fault(
+                self._chance.choice(self._kinds),
+                times=self._chance.choice((1, 1, 3, 12)),
+                skip=self._chance.randrange(40),
+                method=self._chance.choice(("", "GET", "POST", "PATCH")),
+            )
+            self._waiting.append(fault)
+            self._times[id(fault)] = fault.times
+            self._sandbox.faults.add(fault)
+
+    @property
+    def met(self) -> int:
+        """How many requests met a fault."""
+        return sum(self._times[id(each)] - max(0, each.times) for each in self._waiting)
+
+    def end(self) -> None:
+        """Let nothing go wrong any more."""
+        self.over = True
+        self._left = 0
+        self._sandbox.faults.clear()
+
+    def watch(self, run: Run) -> None:
+        """Kill that run when its time has come."""
+        self._runs.append(run)
+        if self._kills == "moments" and not self.over:
+            timer = threading.Timer(self._chance.uniform(0.05, 1.5), run.kill)
+            timer.daemon = True
+            timer.start()
+
+    def served(self, _: Served) -> None:
+        """A request was served, and is not answered yet."""
+        self._left -= 1
+        if self._left == 0:
+            for run in self._runs:
+                run.kill()
+
+
+def over_limit(sandbox: Sandbox, faults: Sequence[str]) -> int:
+    """Requests that Precoro's limits refused; not to be told from the fault of that name."""
+    if "429" in faults:
+        return 0
+    return sum(each.status == _TOO_MANY for each in sandbox.served)

@@ -1,0 +1,50 @@
+"""A short form of `make proof`: nothing is doubled, lost or stale, and the controls are noticed."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from proof import disk, into, machine, out_of, outages
+from proof.bugs import BUGS
+from proof.campaigns import CONTROLS, caught
+from proof.story import FAULTS
+
+pytestmark = pytest.mark.whole
+
+STORIES = {
+    "target, killed": partial(into.tell, 1, kills="requests"),
+    "target, killed, on a bad way": partial(into.tell, 2, kills="moments", faults=FAULTS),
+    "two targets at once": partial(into.tell, 3, kills="requests", at_once=2),
+    "tap, killed": partial(out_of.tell, 4, kills="requests"),
+    "tap, on a bad way": partial(out_of.tell, 5, faults=FAULTS, order="newest", pace=0.8),
+    "server, killed": partial(outages.server_killed, 6, many=6),
+    "server that stalls": partial(outages.stalls, 7),
+    "state machine": partial(machine.play, 3, derandomize=True),
+}
+DISK = [case for case in disk.CASES if "full disk" in case[0]]
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_nothing_goes_wrong(name):
+    story = STORIES[name]()
+    assert story.is_clean, story
+    assert story.runs > 1
+
+
+@pytest.mark.parametrize("case", DISK, ids=[case[0] for case in DISK])
+def test_a_full_disk_loses_nothing(case):
+    story = disk.tell(case)
+    assert story.is_clean, story
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_a_deliberate_bug_is_noticed(bug):
+    tried, story = caught(bug, seed=1)
+    assert tried, f"{bug} was not noticed"
+    assert not story.is_clean
+
+
+def test_there_is_a_control_for_each_bug():
+    assert CONTROLS.keys() == BUGS.keys()
