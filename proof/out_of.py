@@ -36,6 +36,8 @@ NO_LIMITS = {
 }
 _OFF = {"minute_limit": 0, "hour_limit": 0, "day_limit": 0, "duplicate_limiter": "off"}
 _TROUBLED_RUNS = 12
+_SPENT = 75
+"""The exit code where Precoro says to wait longer than `max_wait`."""
 _QUIET_RUNS = 30
 
 
@@ -112,7 +114,7 @@ def tell(
             trouble.before()
             run = begin("tap", arguments, place, now=sandbox.clock.now(), bug=bug)
             trouble.watch(run)
-            code = story.ended(run)
+            code = story.ended(run, also=(_SPENT,))
             loader.take(run.lines(), whole=code == 0)
             if story.notes:
                 break
