@@ -12,6 +12,7 @@ import resource
 import signal
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,7 @@ class Run:
     process: ForkServerProcess
     out: Path
     log: Path
+    over: bool = False
 
     def kill(self) -> None:
         """SIGKILL, if it lives."""
@@ -43,8 +45,10 @@ class Run:
 
     def signal(self, number: int) -> None:
         """Send a signal, if it lives."""
-        if self.process.is_alive() and self.process.pid:
-            os.kill(self.process.pid, number)
+        # To ask the process whether it lives would take its exit code from who waits for it.
+        if self.process.pid and not self.over:
+            with suppress(ProcessLookupError):
+                os.kill(self.process.pid, number)
 
     def wait(self, patience: float = PATIENCE) -> int:
         """Its exit code; a negative one is the signal that ended it. A hang raises TimeoutError."""
@@ -52,7 +56,9 @@ class Run:
         if self.process.exitcode is None:
             self.kill()
             self.process.join()
+            self.over = True
             raise TimeoutError(f"still running after {patience:.0f} s: {self.told()}")
+        self.over = True
         return self.process.exitcode
 
     def told(self) -> str:

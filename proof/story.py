@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["FAULTS", "SPEED", "Story", "Trouble", "Verdict", "over_limit"]
 
 SPEED = 200
-"""The sandbox's clock, and that of its clients, run so much faster. A minute is 300 ms: much faster,
+"""The sandbox's clock, and that of its clients, run so much faster. A minute is 300 ms: any faster,
 and a request of a process that is held up comes a minute too late, which no ledger can know."""
 
 FAULTS = tuple(kind for kind in KINDS if kind != "slow")
