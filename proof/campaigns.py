@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import count, islice
 from typing import TYPE_CHECKING
@@ -36,8 +37,8 @@ _OTHERS: dict[str, Callable[[int], Story]] = {
     "two targets at once": partial(into.tell, at_once=2),
     "tap, a company that changes": partial(out_of.tell, pace=0.8),
     "server that stalls": outages.stalls,
-    "host that nobody knows": lambda _: outages.unknown_host(),
-    "disk full, or not to be written": lambda seed: disk.tell(disk.CASES[seed % len(disk.CASES)]),
+    "host that nobody knows": outages.unknown_host,
+    "disk full, or not to be written": disk.one_of_all,
     "any story (state machine)": machine.play,
 }
 CAMPAIGNS = {**_KILLED, **_OTHERS}
@@ -55,11 +56,14 @@ _MOST_TRIES = 6
 
 
 def campaign(name: str, *, seed: int, stories: int, kills: int = 0) -> Iterator[Story]:
-    """At least so many stories, side by side, and more until so many processes were killed."""
+    """At least so many stories, side by side, and more until so many processes were killed.
+
+    Each has a process of its own: what holds one up would delay what another one's server hears.
+    """
     tell, reached = CAMPAIGNS[name], 0
     seeds = count(seed)
     at_once = max(1, os.cpu_count() or 1)
-    with ThreadPoolExecutor(at_once) as pool:
+    with ProcessPoolExecutor(at_once, multiprocessing.get_context("forkserver")) as pool:
         while stories > 0 or reached < kills:
             portion = min(at_once, stories) if stories > 0 else at_once
             for story in pool.map(tell, islice(seeds, portion)):

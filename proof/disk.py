@@ -16,7 +16,7 @@ from proof.story import SPEED, Story
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["CASES", "tell"]
+__all__ = ["CASES", "one_of_all", "tell"]
 
 FULL, NOWHERE = "/dev/full", "/proc/nowhere/file"
 _SETTINGS = ("quota_path", "journal_path", "rejects_path", "report_path", "links_path")
@@ -30,6 +30,11 @@ CASES: tuple[tuple[str, dict[str, Any], int, str], ...] = (
     ("STATE to a full disk", {}, 0, FULL),
 )
 """What it is, the settings, how large files may grow, and where stdout goes."""
+
+
+def one_of_all(number: int) -> Story:
+    """The case of that number, from 0 on, again and again."""
+    return tell(CASES[number % len(CASES)])
 
 
 def tell(case: tuple[str, dict[str, Any], int, str]) -> Story:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import multiprocessing
 import random
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from precoro_sandbox import Fault, Sandbox, SandboxClock
@@ -21,36 +19,11 @@ from proof.into import config_of, until_done
 from proof.processes import begin
 from proof.story import SPEED, Story, Trouble
 
-if TYPE_CHECKING:
-    from multiprocessing.process import BaseProcess
-
 __all__ = ["server_killed", "stalls", "unknown_host"]
 
 _TRIED_FOR = 900.0
 """Seconds: five attempts, of which each is an identical request, so a minute apart."""
-
-_FORKS = multiprocessing.get_context("forkserver")
-
-
-async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while data := await reader.read(65_536):
-            writer.write(data)
-            await writer.drain()
-    writer.close()
-
-
-async def _serve(port: int, behind: tuple[str, int]) -> None:
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection(*behind)
-        await asyncio.gather(_pipe(reader, far_writer), _pipe(far_reader, writer))
-
-    server = await asyncio.start_server(connected, "127.0.0.1", port, reuse_address=True)
-    await server.serve_forever()
-
-
-def _front(port: int, behind: tuple[str, int]) -> None:
-    asyncio.run(_serve(port, behind))
+_ROOT = Path(__file__).resolve().parent.parent
 
 
 class Front:
@@ -70,15 +43,14 @@ class Front:
         self._thread = threading.Thread(target=self._kill_again_and_again, daemon=True)
         self._thread.start()
 
-    def _begin(self) -> BaseProcess:
-        process = _FORKS.Process(target=_front, args=(self._port, self._behind), daemon=True)
-        process.start()
-        return process
+    def _begin(self) -> subprocess.Popen[bytes]:
+        addresses = (str(self._port), self._behind[0], str(self._behind[1]))
+        return subprocess.Popen([sys.executable, "-m", "proof.front", *addresses], cwd=_ROOT)
 
     def _kill_again_and_again(self) -> None:
-        while not self._over.wait(self._chance.uniform(0.1, 1.0)):
+        while not self._over.wait(self._chance.uniform(0.3, 1.2)):
             self._process.kill()
-            self._process.join()
+            self._process.wait()
             self.kills += 1
             time.sleep(self._chance.uniform(0, 0.2))
             self._process = self._begin()
@@ -88,7 +60,7 @@ class Front:
         self._over.set()
         self._thread.join()
         self._process.kill()
-        self._process.join()
+        self._process.wait()
 
 
 def server_killed(seed: int, *, many: int = 12) -> Story:
@@ -129,7 +101,7 @@ def stalls(seed: int, *, many: int = 8) -> Story:
     return story
 
 
-def unknown_host() -> Story:
+def unknown_host(_: int) -> Story:
     """A host that no name server knows: said so, nothing let out, exit code 1."""
     story = Story(stories=1)
     with tempfile.TemporaryDirectory() as folder, Sandbox(clock=SandboxClock(SPEED)) as sandbox:
