@@ -30,7 +30,7 @@ DISK = [case for case in disk.CASES if "full disk" in case[0]]
 def test_nothing_goes_wrong(name):
     story = STORIES[name]()
     assert story.is_clean, story
-    assert story.runs > 1
+    assert story.runs > 1 or story.faults > 1, "no trouble was met"
 
 
 @pytest.mark.parametrize("case", DISK, ids=[case[0] for case in DISK])
