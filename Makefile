@@ -47,7 +47,7 @@ check: install ## lint, types, and whether the generated docs are fresh
 recipes: install ## every recipe of examples/, the two-way ones for twenty rounds; writes their table
 	RECIPES_TABLE=examples/README.md RECIPES_ROUNDS=20 $(BIN)/python -m pytest examples
 
-proof: install ## kill, starve and lie to it, for an hour or so; writes docs/proof.md
+proof: install ## kill, starve and lie to it, for twenty minutes; writes docs/proof.md
 	$(BIN)/python -m proof
 
 wheels: install ## build the wheels and install them the ways users do

@@ -49,7 +49,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kills", type=int, default=1000, help="processes to kill, in all")
     parser.add_argument("--stories", type=int, default=10, help="stories a campaign, at least")
-    parser.add_argument("--machine", type=int, default=100, help="stories of the state machine")
+    parser.add_argument("--machine", type=int, default=30, help="stories of the state machine")
     parser.add_argument("--fuzz", type=int, default=600, help="seconds for decoder and encoder")
     parser.add_argument("--no-page", action="store_true", help=f"leave {_PAGE.name} as it is")
     options = parser.parse_args()
@@ -92,7 +92,7 @@ def main() -> int:
         tables = {
             "when": [_when(options.seed, (time.monotonic() - began) / 60)],
             "campaigns": _table(head, lines),
-            "controls": _table(["Bug", "stories", "what was found"], controls),
+            "controls": _table(["Bug", "What was found", "stories"], controls),
             "inputs": ["| Group | Case | Outcome |", "| --- | --- | --- |", *inputs],
         }
         _PAGE.write_text(_page(tables), encoding="utf-8")
