@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from precoro_sandbox import Sandbox, SandboxClock
 
 from proof.processes import begin
+from proof.story import settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -107,13 +108,7 @@ def run_case(case: Case) -> list[str]:
 
 
 def _arguments(case: Case, sandbox: Sandbox, place: Path) -> list[str]:
-    settings: dict[str, Any] = {
-        "auth_token": sandbox.account.token,
-        "email": sandbox.account.email,
-        "base_url": sandbox.url,
-        "clock_speed": SPEED,
-        "quota_path": str(place / "quota.sqlite3"),
-    }
+    settings = settings_of(sandbox, quota_path=str(place / "quota.sqlite3"))
     if case.command == "target":
         settings |= {
             "journal_path": str(place / "journal.sqlite3"),

@@ -5,16 +5,28 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any
 
+from tap_precoro.tap import TapPrecoro
+
 from proof.story import Verdict
 
 if TYPE_CHECKING:
     from precoro_sandbox import Sandbox
 
-__all__ = ["STREAMS", "Company", "judge"]
+__all__ = ["STREAMS", "Company", "catalog_of", "judge"]
 
 ORDERS = "purchase_orders"
 STREAMS = ("suppliers", ORDERS, f"{ORDERS}_details", f"{ORDERS}_items", "payments")
 _TEXTS = {"suppliers": "note", ORDERS: "note"}
+
+
+def catalog_of(settings: dict[str, Any]) -> dict[str, Any]:
+    """The tap's catalogue in which these streams alone are selected."""
+    catalog: dict[str, Any] = TapPrecoro(config=settings).catalog_dict
+    for stream in catalog["streams"]:
+        for each in stream["metadata"]:
+            if not each["breadcrumb"]:
+                each["metadata"]["selected"] = stream["tap_stream_id"] in STREAMS
+    return catalog
 
 
 class Company:

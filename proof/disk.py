@@ -11,7 +11,7 @@ from precoro_sandbox import Sandbox, SandboxClock
 
 from proof.erp import Erp, judge
 from proof.processes import begin
-from proof.story import SPEED, Story
+from proof.story import SPEED, Story, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,14 +44,11 @@ def tell(case: tuple[str, dict[str, Any], int, str]) -> Story:
     with tempfile.TemporaryDirectory() as folder, Sandbox(clock=SandboxClock(SPEED)) as sandbox:
         erp, place = Erp(sandbox, 6), Path(folder)
         records = erp.write(place / "erp.singer")
-        sound = {
-            "auth_token": sandbox.account.token,
-            "email": sandbox.account.email,
-            "base_url": sandbox.url,
-            "clock_speed": SPEED,
+        sound = settings_of(
+            sandbox,
             **{name: str(place / name) for name in _SETTINGS},
-            "match_on": {"suppliers": [], "items": []},
-        }
+            match_on={"suppliers": [], "items": []},
+        )
         for number, given in enumerate(_configs(sound, settings)):
             spoiled = number < 2
             (place / "config.json").write_text(json.dumps(given), encoding="utf-8")

@@ -12,7 +12,7 @@ from precoro_sandbox import Sandbox, SandboxClock
 
 from proof.erp import Erp, judge
 from proof.processes import begin
-from proof.story import SPEED, Story, Trouble, over_limit
+from proof.story import SPEED, Story, Trouble, over_limit, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,18 +58,15 @@ def tell(
 
 def config_of(sandbox: Sandbox, place: Path, **more: Any) -> Path:
     """The file of settings of a target, which keeps all that it can."""
-    settings: dict[str, Any] = {
-        "auth_token": sandbox.account.token,
-        "email": sandbox.account.email,
-        "base_url": sandbox.url,
-        "clock_speed": SPEED,
-        "quota_path": str(place / "quota.sqlite3"),
-        "journal_path": str(place / "journal.sqlite3"),
-        "rejects_path": str(place / "rejects.singer"),
+    settings = settings_of(
+        sandbox,
+        quota_path=str(place / "quota.sqlite3"),
+        journal_path=str(place / "journal.sqlite3"),
+        rejects_path=str(place / "rejects.singer"),
         # A name that happens to be there must not hide a double.
-        "match_on": {"suppliers": [], "items": []},
-        **more,
-    }
+        match_on={"suppliers": [], "items": []},
+    )
+    settings |= more
     path = place / "config.json"
     path.write_text(json.dumps(settings), encoding="utf-8")
     return path

@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from precoro_sandbox import Sandbox, SandboxClock
-from tap_precoro.tap import TapPrecoro
 
-from proof.company import STREAMS, Company, judge
+from proof.company import Company, catalog_of, judge
 from proof.processes import begin
-from proof.story import SPEED, Story, Trouble, over_limit
+from proof.story import SPEED, Story, Trouble, over_limit, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,7 +104,7 @@ def tell(
         ) as sandbox,
     ):
         company, place = Company(sandbox, seed), Path(folder)
-        arguments = _prepare(sandbox, place, order, speed, {} if limits else NO_LIMITS)
+        arguments = _prepare(sandbox, place, order, {} if limits else NO_LIMITS)
         trouble = Changing(company, pace, sandbox, chance, kills, faults)
         for number in range(_TROUBLED_RUNS + _QUIET_RUNS):
             if number == _TROUBLED_RUNS:
@@ -128,27 +127,17 @@ def tell(
     return story
 
 
-def _prepare(
-    sandbox: Sandbox, place: Path, order: str, speed: int, more: dict[str, str]
-) -> list[str]:
-    config = {
-        "auth_token": sandbox.account.token,
-        "email": sandbox.account.email,
-        "base_url": sandbox.url,
-        "clock_speed": speed,
-        "quota_path": str(place / "quota.sqlite3"),
-        "when_quota_spent": "wait",
-        "max_wait": 200_000,
-        "detail_order": order,
-        "overlap_seconds": 60,
+def _prepare(sandbox: Sandbox, place: Path, order: str, more: dict[str, str]) -> list[str]:
+    config = settings_of(
+        sandbox,
+        quota_path=str(place / "quota.sqlite3"),
+        when_quota_spent="wait",
+        max_wait=200_000,
+        detail_order=order,
+        overlap_seconds=60,
         **more,
-    }
-    tap = TapPrecoro(config=config)
-    catalog = tap.catalog_dict
-    for stream in catalog["streams"]:
-        for each in stream["metadata"]:
-            if not each["breadcrumb"]:
-                each["metadata"]["selected"] = stream["tap_stream_id"] in STREAMS
+    )
+    catalog = catalog_of(config)
     for name, content in (("config", config), ("catalog", catalog)):
         (place / f"{name}.json").write_text(json.dumps(content, default=str), encoding="utf-8")
     return [

@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 from precoro_sandbox import Sandbox, SandboxClock
-from tap_precoro.tap import TapPrecoro
 
-from proof.company import STREAMS
-from proof.story import Story
+from proof.company import STREAMS, catalog_of
+from proof.story import Story, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -182,17 +181,8 @@ def plain_pipe(seed: int, *, most: int = 12) -> Story:
 
 
 def _pipe_of(sandbox: Sandbox, place: Path) -> str:
-    config = {
-        "auth_token": sandbox.account.token,
-        "email": sandbox.account.email,
-        "base_url": sandbox.url,
-        "clock_speed": _SPEED,
-    }
-    catalog = TapPrecoro(config=config).catalog_dict
-    for stream in catalog["streams"]:
-        for each in stream["metadata"]:
-            if not each["breadcrumb"]:
-                each["metadata"]["selected"] = stream["tap_stream_id"] in STREAMS
+    config = settings_of(sandbox)
+    catalog = catalog_of(config)
     warehouse = {"path": str(place / "warehouse.duckdb"), "default_target_schema": "main"}
     for name, content in (("tap", config), ("catalog", catalog), ("target", warehouse)):
         (place / f"{name}.json").write_text(json.dumps(content, default=str), encoding="utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from dataclasses import asdict, dataclass, field, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from precoro_sandbox import Fault
 from precoro_sandbox.faults import KINDS
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from proof.processes import Run
 
-__all__ = ["FAULTS", "SPEED", "Story", "Trouble", "Verdict", "over_limit"]
+__all__ = ["FAULTS", "SPEED", "Story", "Trouble", "Verdict", "over_limit", "settings_of"]
 
 SPEED = 200
 """The sandbox's clock, and that of its clients, run so much faster. A minute is 300 ms: any faster,
@@ -30,6 +30,17 @@ and a request of a process that is held up comes a minute too late, which no led
 FAULTS = tuple(kind for kind in KINDS if kind != "slow")
 _TOO_MANY = 429
 _KILL_AFTER = 25
+
+
+def settings_of(sandbox: Sandbox, **more: Any) -> dict[str, Any]:
+    """What tap and target are told of a sandbox."""
+    return {
+        "auth_token": sandbox.account.token,
+        "email": sandbox.account.email,
+        "base_url": sandbox.url,
+        "clock_speed": int(sandbox.clock.speed),
+        **more,
+    }
 
 
 @dataclass

@@ -102,16 +102,20 @@ def test_what_cannot_be_linked_and_has_no_number_is_not_created(serve, load, cap
 # What a PATCH alone takes
 
 
-def test_the_log_of_a_new_receipt_is_written_in_the_run_that_makes_it(serve, load, tmp_path):
-    sandbox = serve(seed="demo")
+def receipt(sandbox, log):
     order, warehouse = rows(sandbox, "purchase_orders")[0], rows(sandbox, "warehouses")[0]
-    record = {
+    return {
         "externalId": "R-1",
         "purchase_order_idn": order["idn"],
         "requiredDate": "2026-01-31",
         "warehouse": {"id": warehouse["id"]},
-        "externalIntegrationLog": "no such account",
+        "externalIntegrationLog": log,
     }
+
+
+def test_the_log_of_a_new_receipt_is_written_in_the_run_that_makes_it(serve, load, tmp_path):
+    sandbox = serve(seed="demo")
+    record = receipt(sandbox, "no such account")
     plan = tmp_path / "plan.json"
     load(sandbox, "receipts", [record], dry_run=True, plan_path=str(plan))
     (step,) = json.loads(plan.read_text())["steps"]
@@ -126,14 +130,7 @@ def test_the_log_of_a_new_receipt_is_written_in_the_run_that_makes_it(serve, loa
 
 def test_a_receipt_whose_plan_is_applied_has_its_log_too(serve, load, tmp_path):
     sandbox = serve(seed="demo", switches={"external_id_on_create": "everywhere"})
-    order, warehouse = rows(sandbox, "purchase_orders")[0], rows(sandbox, "warehouses")[0]
-    record = {
-        "externalId": "R-1",
-        "purchase_order_idn": order["idn"],
-        "requiredDate": "2026-01-31",
-        "warehouse": {"id": warehouse["id"]},
-        "externalIntegrationLog": "late",
-    }
+    record = receipt(sandbox, "late")
     plan = str(tmp_path / "plan.json")
     load(sandbox, "receipts", [record], dry_run=True, plan_path=plan)
     assert load(sandbox, lines=[], apply_plan=plan).tally == {"receipts": {"created": 1}}

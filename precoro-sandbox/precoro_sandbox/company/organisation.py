@@ -96,7 +96,7 @@ def legal_entities(draft: Draft) -> list[Row]:
                 "bankName": "First Example Bank",
                 "accountHolderName": full,
                 "accountNumber": f"000{1_230_000 + number}",
-                "swiftCode": "XXXXUS00",
+                "swiftCode": "EXMPUS00",
                 "createDate": draft.timeline.at(index * DAY),
             }
         )

@@ -120,7 +120,7 @@ def _firm(rng: Random, names: FirmNames, index: int) -> Row:
         row["bankName"] = one_of(rng, BANKS)
         row["accountHolderName"] = name
         row["accountNumber"] = f"0000{100_000 + index}"
-        row["swiftCode"] = "XXXXUS00"
+        row["swiftCode"] = "EXMPUS00"
     if index % 5 == 0:
         row["note"] = one_of(rng, _NOTES)
     if index % 11 == 0:
