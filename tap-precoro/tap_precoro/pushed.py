@@ -55,6 +55,10 @@ RECONCILE_HOURS = Setting(
 )
 
 
+_EARLY = timedelta(minutes=15)
+"""A daily job starts at no exact second: what is due so soon is due now, not a day later."""
+
+
 class Way(Enum):
     """How the streams of one resource are read in a run."""
 
@@ -155,7 +159,7 @@ class Pushed:
 
     def _is_due(self, stream: PrecoroStream) -> bool:
         read = self._entries[stream.name].get("list_read")
-        return not read or self._began - datetime.fromisoformat(read) >= self._every
+        return not read or self._began - datetime.fromisoformat(read) >= self._every - _EARLY
 
     def leader_of(self, stream: PrecoroStream) -> PrecoroStream:
         """The stream that asks for what events tell of, for all of its resource."""
