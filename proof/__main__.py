@@ -18,6 +18,7 @@ from proof import bad_input
 from proof.bugs import BUGS
 from proof.campaigns import CAMPAIGNS, campaign, caught
 from proof.disk import CASES
+from proof.others import SHAPES
 from proof.story import Story, Verdict
 
 _PAGE = Path(__file__).resolve().parent.parent / "docs" / "proof.md"
@@ -26,6 +27,8 @@ _STORIES = {
     "plain pipe, tap or target or both killed": 4,
     "server, killed": 8,
     "server that stalls": 6,
+    "target, a budget that others use up": len(SHAPES),
+    "tap, a budget that others use up": len(SHAPES),
     "host that nobody knows": 1,
     "disk full, or not to be written": len(CASES),
     "any story (state machine)": 1,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from precoro_api import TryLater
 from precoro_api.message import Message
+from precoro_api.quota import Quota
 from tap_precoro.resume import Memory
 from tap_precoro.streams import PrecoroStream
 from target_precoro.held_states import HeldStates
@@ -62,12 +63,18 @@ def _no_overlap() -> None:
     PrecoroStream.overlap = timedelta(seconds=-2)  # type: ignore[assignment,method-assign]
 
 
+def _limit_unheeded() -> None:
+    """What a 429 says is not written into the budget."""
+    Quota.told = lambda *_: None  # type: ignore[method-assign]
+
+
 BUGS: dict[str, Callable[[], None]] = {
     "journal off": _journal_off,
     "retry of POST": _retry_of_post,
     "state before its records": _state_early,
     "bookmark too early": _bookmark_early,
     "no overlap": _no_overlap,
+    "429 not heeded": _limit_unheeded,
 }
 
 

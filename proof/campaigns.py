@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor
@@ -32,7 +33,16 @@ _KILLED: dict[str, Callable[[int], Story]] = {
     "`meltano run`, tap or target or both killed": pipelines.meltano_run,
     "plain pipe, tap or target or both killed": pipelines.plain_pipe,
 }
-_OTHERS: dict[str, Callable[[int], Story]] = {
+_IN_TURN: dict[str, Callable[[int], Story]] = {
+    "target, killed at each request in turn": into.at_boundary,
+    "tap, killed at each request in turn": out_of.at_boundary,
+    "server, killed at each request in turn": outages.server_at_boundary,
+    "plain pipe, both killed at each request in turn": pipelines.pipe_at_boundary,
+}
+"""One story a boundary, until there is none left to be killed at."""
+_NOT_KILLED: dict[str, Callable[[int], Story]] = {
+    "target, a budget that others use up": into.with_others,
+    "tap, a budget that others use up": out_of.with_others,
     "target, on a bad way": partial(into.tell, faults=FAULTS),
     "two targets at once": partial(into.tell, at_once=2),
     "tap, a company that changes": partial(out_of.tell, pace=0.8),
@@ -41,7 +51,7 @@ _OTHERS: dict[str, Callable[[int], Story]] = {
     "disk full, or not to be written": disk.one_of_all,
     "any story (state machine)": machine.play,
 }
-CAMPAIGNS = {**_KILLED, **_OTHERS}
+CAMPAIGNS = {**_KILLED, **_IN_TURN, **_NOT_KILLED}
 
 CONTROLS: dict[str, Callable[[int], Story]] = {
     "journal off": partial(into.tell, kills="requests", bug="journal off", most_runs=12),
@@ -51,6 +61,7 @@ CONTROLS: dict[str, Callable[[int], Story]] = {
     ),
     "bookmark too early": partial(out_of.tell, kills="requests", bug="bookmark too early"),
     "no overlap": partial(out_of.tell, bug="no overlap", speed=10, limits=False, pace=0.8),
+    "429 not heeded": partial(out_of.tell, bug="429 not heeded", shape="body", troubled=4),
 }
 _MOST_TRIES = 6
 
@@ -59,16 +70,20 @@ def campaign(name: str, *, seed: int, stories: int, kills: int = 0) -> Iterator[
     """At least so many stories, side by side, and more until so many processes were killed.
 
     Each has a process of its own: what holds one up would delay what another one's server hears.
+    Where each boundary has its turn, their number is that of the boundaries.
     """
-    tell, reached = CAMPAIGNS[name], 0
-    seeds = count(seed)
+    tell, reached, in_turn = CAMPAIGNS[name], 0, name in _IN_TURN
+    seeds = count(1 if in_turn else seed)
     at_once = max(1, os.cpu_count() or 1)
-    with ProcessPoolExecutor(at_once, multiprocessing.get_context("forkserver")) as pool:
-        while stories > 0 or reached < kills:
-            portion = min(at_once, stories) if stories > 0 else at_once
+    with ProcessPoolExecutor(
+        at_once, multiprocessing.get_context("forkserver"), logging.disable, (logging.CRITICAL,)
+    ) as pool:
+        while in_turn or stories > 0 or reached < kills:
+            portion = min(at_once, stories) if stories > 0 and not in_turn else at_once
             for story in pool.map(tell, islice(seeds, portion)):
                 reached += story.kills
                 stories -= 1
+                in_turn = in_turn and story.kills > 0
                 yield story
 
 

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 from precoro_sandbox import Sandbox, SandboxClock
 
 from proof.erp import Erp, judge
+from proof.others import OTHERS_SPEED, SHAPES, WAITS, Others
 from proof.processes import begin
-from proof.story import SPEED, Story, Trouble, over_limit, settings_of
+from proof.story import SPEED, Story, Trouble, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from proof.erp import Record
 
-__all__ = ["config_of", "tell", "until_done"]
+__all__ = ["at_boundary", "config_of", "tell", "until_done", "with_others"]
 
 _ROUNDS = 2
 
@@ -33,27 +34,44 @@ def tell(
     bug: str = "",
     at_once: int = 1,
     most_runs: int = 400,
+    at: int = 0,
+    shape: str = "",
 ) -> Story:
     """One story: the ERP's records are sent until a run ends well, then some change, and again.
 
     `kills` says when processes are killed: after `requests`, or at `moments`; `faults` are
-    what requests meet; `at_once` how many targets write the same.
+    what requests meet; `at_once` how many targets write the same. With `at` the only kill is at
+    that boundary; with a `shape` of 429s, others use up the budget.
     """
     chance, story = random.Random(seed), Story(stories=1)
-    with tempfile.TemporaryDirectory() as folder, Sandbox(clock=SandboxClock(SPEED)) as sandbox:
+    clock = SandboxClock(OTHERS_SPEED if shape else SPEED)
+    switches = {"limit_answer": shape or "body"}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Sandbox(clock=clock, switches=switches) as sandbox,
+    ):
         erp, place = Erp(sandbox, many, seed), Path(folder)
-        config = config_of(sandbox, place)
-        trouble = Trouble(sandbox, chance, kills, faults)
+        config = config_of(sandbox, place, **(WAITS if shape else {}))
+        others = Others(sandbox, chance, shape) if shape else None
+        trouble = Trouble(sandbox, chance, kills, faults, at=at, others=others)
         for _ in range(_ROUNDS):
             records = erp.write(place / "erp.singer")
             until_done(story, sandbox, place, config, records, trouble, bug, at_once, most_runs)
-            verdict = judge(sandbox, records)
-            verdict.over_limit = over_limit(sandbox, faults)
-            story.verdict += verdict
-            sandbox.app.served.clear()
+            story.verdict += judge(sandbox, records)
             erp.change()
+        story.verdict.over_limit = trouble.over_limit()
         story.faults = trouble.met
     return story
+
+
+def at_boundary(number: int) -> Story:
+    """A small story whose only kill is at that boundary; none where it has fewer."""
+    return tell(1, many=4, at=number)
+
+
+def with_others(seed: int) -> Story:
+    """A story in which others use up the budget, with the next shape of 429s."""
+    return tell(seed, shape=SHAPES[seed % len(SHAPES)])
 
 
 def config_of(sandbox: Sandbox, place: Path, **more: Any) -> Path:

@@ -98,7 +98,7 @@ class ErpAndPrecoro(RuleBasedStateMachine):
     @rule()
     def settle(self) -> None:
         """Runs without trouble: both sides agree."""
-        trouble = Trouble(self._sandbox, self._chance, "", ())
+        trouble = Trouble(self._sandbox, self._chance)
         records = self._erp.write(self._place / "erp.singer")
         until_done(self._story, self._sandbox, self._place, self._config, records, trouble)
         verdict = judge(self._sandbox, records)

@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Any
 from precoro_sandbox import Sandbox, SandboxClock
 
 from proof.company import Company, catalog_of, judge
+from proof.others import OTHERS_SPEED, SHAPES, WAITS, Others
 from proof.processes import begin
-from proof.story import SPEED, Story, Trouble, over_limit, settings_of
+from proof.story import SPEED, Story, Trouble, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from precoro_sandbox.app import Served
 
-__all__ = ["tell"]
+__all__ = ["at_boundary", "tell", "with_others"]
 
 NO_LIMITS = {
     f"{what}_per_{window}": "off"
@@ -35,8 +36,6 @@ NO_LIMITS = {
 }
 _OFF = {"minute_limit": 0, "hour_limit": 0, "day_limit": 0, "duplicate_limiter": "off"}
 _TROUBLED_RUNS = 12
-_SPENT = 75
-"""The exit code where Precoro says to wait longer than `max_wait`."""
 _QUIET_RUNS = 30
 
 
@@ -67,8 +66,8 @@ class Loader:
 class Changing(Trouble):
     """Trouble, and a company in which things happen with that share of the requests."""
 
-    def __init__(self, company: Company, pace: float, *arguments: Any) -> None:
-        super().__init__(*arguments)
+    def __init__(self, company: Company, pace: float, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
         self._company, self._pace = company, pace
 
     def served(self, request: Served) -> None:
@@ -90,30 +89,36 @@ def tell(
     limits: bool = True,
     pace: float = 0.3,
     switches: dict[str, Any] | None = None,
+    troubled: int = _TROUBLED_RUNS,
+    at: int = 0,
+    shape: str = "",
 ) -> Story:
-    """One story: runs while the company changes, then quiet ones until all is read.
+    """One story: `troubled` runs while the company changes, then quiet ones until all is read.
 
     `kills` says when processes are killed: after `requests`, or at `moments`; `faults` are what
-    requests meet. Things happen in the company with `pace`, a share of the requests.
+    requests meet. Things happen in the company with `pace`, a share of the requests. With `at` the
+    only kill is at that boundary; with a `shape` of 429s, others use up the budget.
     """
     chance, story, loader = random.Random(seed), Story(stories=1), Loader()
+    switches = {**({} if limits else _OFF), **(switches or {}), "limit_answer": shape or "body"}
+    clock = SandboxClock(OTHERS_SPEED if shape else speed)
     with (
         tempfile.TemporaryDirectory() as folder,
-        Sandbox(
-            clock=SandboxClock(speed), switches={**({} if limits else _OFF), **(switches or {})}
-        ) as sandbox,
+        Sandbox(clock=clock, switches=switches) as sandbox,
     ):
         company, place = Company(sandbox, seed), Path(folder)
-        arguments = _prepare(sandbox, place, order, {} if limits else NO_LIMITS)
-        trouble = Changing(company, pace, sandbox, chance, kills, faults)
-        for number in range(_TROUBLED_RUNS + _QUIET_RUNS):
-            if number == _TROUBLED_RUNS:
+        more = {**({} if limits else NO_LIMITS), **(WAITS if shape else {})}
+        arguments = _prepare(sandbox, place, order, more)
+        others = Others(sandbox, chance, shape) if shape else None
+        trouble = Changing(company, pace, sandbox, chance, kills, faults, at=at, others=others)
+        for number in range(troubled + _QUIET_RUNS):
+            if number == troubled:
                 trouble.end()
             (place / "state.json").write_text(json.dumps(loader.state), encoding="utf-8")
             trouble.before()
             run = begin("tap", arguments, place, now=sandbox.clock.now(), bug=bug)
             trouble.watch(run)
-            code = story.ended(run, also=(_SPENT,))
+            code = story.ended(run)
             loader.take(run.lines(), whole=code == 0)
             if story.notes:
                 break
@@ -123,20 +128,29 @@ def tell(
             story.notes.append(f"not done after {_QUIET_RUNS} quiet runs: {run.told()}")
         story.requests, story.faults = len(sandbox.served), trouble.met
         story.verdict = judge(sandbox, loader.held)
-        story.verdict.over_limit = over_limit(sandbox, faults)
+        story.verdict.over_limit = trouble.over_limit()
     return story
 
 
-def _prepare(sandbox: Sandbox, place: Path, order: str, more: dict[str, str]) -> list[str]:
-    config = settings_of(
-        sandbox,
-        quota_path=str(place / "quota.sqlite3"),
-        when_quota_spent="wait",
-        max_wait=200_000,
-        detail_order=order,
-        overlap_seconds=60,
-        **more,
-    )
+def at_boundary(number: int) -> Story:
+    """A small story whose only kill is at that boundary; none where it has fewer."""
+    return tell(1, at=number, troubled=2)
+
+
+def with_others(seed: int) -> Story:
+    """A story in which others use up the budget, with the next shape of 429s."""
+    return tell(seed, shape=SHAPES[seed % len(SHAPES)])
+
+
+def _prepare(sandbox: Sandbox, place: Path, order: str, more: dict[str, Any]) -> list[str]:
+    settings = {
+        "quota_path": str(place / "quota.sqlite3"),
+        "when_quota_spent": "wait",
+        "max_wait": 200_000,
+        "detail_order": order,
+        "overlap_seconds": 60,
+    }
+    config = settings_of(sandbox, **{**settings, **more})
     catalog = catalog_of(config)
     for name, content in (("config", config), ("catalog", catalog)):
         (place / f"{name}.json").write_text(json.dumps(content, default=str), encoding="utf-8")

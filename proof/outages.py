@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from precoro_sandbox import Fault, Sandbox, SandboxClock
@@ -19,7 +20,10 @@ from proof.into import config_of, until_done
 from proof.processes import begin
 from proof.story import SPEED, Story, Trouble
 
-__all__ = ["server_killed", "stalls", "unknown_host"]
+if TYPE_CHECKING:
+    from precoro_sandbox.app import Served
+
+__all__ = ["server_at_boundary", "server_killed", "stalls", "unknown_host"]
 
 _TRIED_FOR = 900.0
 """Seconds: five attempts, of which each is an identical request, so a minute apart."""
@@ -29,57 +33,77 @@ _ROOT = Path(__file__).resolve().parent.parent
 class Front:
     """The process that all requests go through; with it all connections die at once."""
 
-    def __init__(self, url: str, chance: random.Random) -> None:
+    def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self._behind = (str(parts.hostname), int(parts.port or 80))
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self._port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self._port}"
-        self._chance = chance
-        self._over = threading.Event()
         self.kills = 0
         self._process = self._begin()
-        self._thread = threading.Thread(target=self._kill_again_and_again, daemon=True)
-        self._thread.start()
 
     def _begin(self) -> subprocess.Popen[bytes]:
         addresses = (str(self._port), self._behind[0], str(self._behind[1]))
         return subprocess.Popen([sys.executable, "-m", "proof.front", *addresses], cwd=_ROOT)
 
-    def _kill_again_and_again(self) -> None:
-        while not self._over.wait(self._chance.uniform(0.3, 1.2)):
-            self._process.kill()
-            self._process.wait()
-            self.kills += 1
-            time.sleep(self._chance.uniform(0, 0.2))
-            self._process = self._begin()
+    def kill(self, down: float = 0.0) -> None:
+        """Kill it, and start another one so many seconds later."""
+        self._process.kill()
+        self._process.wait()
+        self.kills += 1
+        time.sleep(down)
+        self._process = self._begin()
 
     def close(self) -> None:
         """Stop for good."""
-        self._over.set()
-        self._thread.join()
         self._process.kill()
         self._process.wait()
 
 
-def server_killed(seed: int, *, many: int = 12) -> Story:
-    """The server is killed at random moments, and starts again, until the target is done."""
+def server_killed(seed: int, *, many: int = 12, at: int = 0) -> Story:
+    """The server is killed at random moments, and starts again, until the target is done.
+
+    With `at` it is killed once, when so many requests were carried out and that one not answered.
+    """
     chance, story = random.Random(seed), Story(stories=1)
     with tempfile.TemporaryDirectory() as folder, Sandbox(clock=SandboxClock(SPEED)) as sandbox:
-        front, place, erp = Front(sandbox.url, chance), Path(folder), Erp(sandbox, many, seed)
+        front, place, erp = Front(sandbox.url), Path(folder), Erp(sandbox, many, seed)
+        config = config_of(sandbox, place, base_url=front.url)
+        trouble = Trouble(sandbox, chance)
+        over = threading.Event()
+
+        def again_and_again() -> None:
+            while not over.wait(chance.uniform(0.3, 1.2)):
+                front.kill(chance.uniform(0, 0.2))
+
+        def count_down(_: Served) -> None:
+            if len(sandbox.served) == at:
+                front.kill()
+
+        killer = threading.Thread(target=again_and_again)
+        if at:
+            sandbox.app.after = count_down
+        else:
+            killer.start()
         try:
-            config = config_of(sandbox, place, base_url=front.url)
             for _ in range(2):
                 records = erp.write(place / "erp.singer")
-                trouble = Trouble(sandbox, chance, "", ())
                 until_done(story, sandbox, place, config, records, trouble)
                 story.verdict += judge(sandbox, records)
                 erp.change()
         finally:
+            over.set()
+            if not at:
+                killer.join()
             front.close()
         story.kills += front.kills
     return story
+
+
+def server_at_boundary(number: int) -> Story:
+    """A small story in which the server is killed once, with that request; or never."""
+    return server_killed(1, many=4, at=number)
 
 
 def stalls(seed: int, *, many: int = 8) -> Story:
@@ -96,7 +120,7 @@ def stalls(seed: int, *, many: int = 8) -> Story:
         ]
         for fault in faults:
             sandbox.faults.add(fault)
-        trouble = Trouble(sandbox, chance, "", ())
+        trouble = Trouble(sandbox, chance)
         trouble.over = True
         until_done(story, sandbox, place, config, records, trouble)
         story.faults = sum(not fault.times for fault in faults)

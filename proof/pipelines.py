@@ -24,7 +24,9 @@ from proof.story import Story, settings_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["meltano_run", "plain_pipe"]
+    from precoro_sandbox.app import Served
+
+__all__ = ["meltano_run", "pipe_at_boundary", "plain_pipe"]
 
 ROOT = Path(__file__).resolve().parent.parent
 _SPEED = 6000
@@ -46,25 +48,40 @@ def _children(pid: int) -> Iterator[tuple[int, str]]:
 
 
 class _Killer:
-    """Kills some processes below one, so many seconds after they are there."""
+    """Kills some processes below one."""
 
-    def __init__(self, process: subprocess.Popen[Any], names: list[str], after: float) -> None:
+    def __init__(self, process: subprocess.Popen[Any], names: list[str]) -> None:
         self.killed = 0
-        self._process, self._names, self._after = process, names, after
+        self._process, self._names = process, names
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._kill)
+        self._thread: threading.Thread | None = None
+
+    def after(self, seconds: float) -> None:
+        """Kill them so long after they are there."""
+        self._thread = threading.Thread(target=self._wait_and_kill, args=(seconds,))
         self._thread.start()
+
+    def at(self, sandbox: Sandbox, number: int) -> None:
+        """Kill them when the sandbox has carried out so many requests, before it answers."""
+
+        def count_down(_: Served) -> None:
+            if len(sandbox.served) == number and not self._over.is_set():
+                self._kill()
+
+        sandbox.app.after = count_down
 
     def _victims(self) -> list[int]:
         below = list(_children(self._process.pid))
         return [pid for pid, line in below if any(name in line for name in self._names)]
 
-    def _kill(self) -> None:
+    def _wait_and_kill(self, seconds: float) -> None:
         while not self._victims():
             if self._over.wait(0.05):
                 return
-        if self._over.wait(self._after):
-            return
+        if not self._over.wait(seconds):
+            self._kill()
+
+    def _kill(self) -> None:
         for pid in self._victims():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -73,7 +90,8 @@ class _Killer:
     def over(self) -> int:
         """Kill nothing any more; how many were killed."""
         self._over.set()
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
         return self.killed
 
 
@@ -100,7 +118,8 @@ def meltano_run(seed: int, *, most: int = 8) -> Story:
         victims = (["tap-jsonl"], ["target-precoro"], ["tap-jsonl", "target-precoro"])
         for number in range(most + 1):
             process = _meltano(env, job)
-            killer = _Killer(process, chance.choice(victims), chance.uniform(0.2, 5))
+            killer = _Killer(process, chance.choice(victims))
+            killer.after(chance.uniform(0.2, 5))
             if number == most:
                 killer.over()
             log, _ = process.communicate(timeout=_PATIENCE)
@@ -140,10 +159,13 @@ def _meltano(env: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def plain_pipe(seed: int, *, most: int = 12) -> Story:
-    """`tap-precoro | target-duckdb > state`, again and again; in the end all rows are in tables."""
+def plain_pipe(seed: int, *, most: int = 12, at: int = 0) -> Story:
+    """`tap-precoro | target-duckdb > state`, again and again; in the end all rows are in tables.
+
+    With `at` both are killed once: so many requests were carried out, the last not answered.
+    """
     chance, story = random.Random(seed), Story(stories=1)
-    counts = {"suppliers": 700, "purchase_orders": 120, "payments": 50}
+    counts = {"suppliers": 700, "purchase_orders": 8 if at else 120, "payments": 50}
     with (
         tempfile.TemporaryDirectory() as folder,
         Sandbox(clock=SandboxClock(_SPEED), counts=counts, switches=_OFF) as sandbox,
@@ -159,8 +181,13 @@ def plain_pipe(seed: int, *, most: int = 12) -> Story:
                 stderr=(place / "log").open("w"),
                 text=True,
             )
-            victims = (["tap_precoro"], ["target-duckdb"], ["tap_precoro", "target-duckdb"])
-            killer = _Killer(process, chance.choice(victims), chance.uniform(0.2, 4))
+            victims = (["tap_precoro", "target-duckdb"], ["tap_precoro"], ["target-duckdb"])
+            if at:
+                killer = _Killer(process, victims[0])
+                killer.at(sandbox, at)
+            else:
+                killer = _Killer(process, chance.choice(victims))
+                killer.after(chance.uniform(0.2, 4))
             if number == most:
                 killer.over()
             states, _ = process.communicate(timeout=_PATIENCE)
@@ -178,6 +205,11 @@ def plain_pipe(seed: int, *, most: int = 12) -> Story:
         _judge(story, sandbox, place)
         story.requests = len(sandbox.served)
     return story
+
+
+def pipe_at_boundary(number: int) -> Story:
+    """A small story in which tap and loader are killed once, with that request; or never."""
+    return plain_pipe(1, most=3, at=number)
 
 
 def _pipe_of(sandbox: Sandbox, place: Path) -> str:

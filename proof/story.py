@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from precoro_sandbox import Fault
 from precoro_sandbox.faults import KINDS
 
+from proof.others import TOO_MANY
 from proof.processes import PATIENCE
 
 if TYPE_CHECKING:
@@ -19,16 +20,18 @@ if TYPE_CHECKING:
     from precoro_sandbox import Sandbox
     from precoro_sandbox.app import Served
 
+    from proof.others import Others
     from proof.processes import Run
 
-__all__ = ["FAULTS", "SPEED", "Story", "Trouble", "Verdict", "over_limit", "settings_of"]
+__all__ = ["FAULTS", "SPEED", "SPENT", "Story", "Trouble", "Verdict", "settings_of"]
 
 SPEED = 200
 """The sandbox's clock, and that of its clients, run so much faster. A minute is 300 ms: any faster,
 and a request of a process that is held up comes a minute too late, which no ledger can know."""
 
 FAULTS = tuple(kind for kind in KINDS if kind != "slow")
-_TOO_MANY = 429
+SPENT = 75
+"""The exit code where Precoro says to wait longer than `max_wait`."""
 _KILL_AFTER = 25
 
 
@@ -98,29 +101,45 @@ class Story:
         code = run.wait(patience)
         self.runs += 1
         self.kills += code == -signal.SIGKILL
-        if "Traceback" in run.told() or code not in (0, 1, -signal.SIGKILL, *also):
+        if "Traceback" in run.told() or code not in (0, 1, SPENT, -signal.SIGKILL, *also):
             self.notes.append(f"exit {code}: {run.told()[-1500:]}")
         return code
 
 
 class Trouble:
-    """What the runs of a story meet: kills after so many `requests`, or at `moments`; `faults`."""
+    """What the runs of a story meet: kills after so many `requests`, or at `moments`; `faults`.
+
+    With `at` there is one kill only, at that boundary of the story: 1 is the first request when it
+    was carried out and not answered, 2 the first when nothing was carried out, 3 the second, …
+    """
 
     def __init__(
-        self, sandbox: Sandbox, chance: random.Random, kills: str, faults: Sequence[str]
+        self,
+        sandbox: Sandbox,
+        chance: random.Random,
+        kills: str = "",
+        faults: Sequence[str] = (),
+        *,
+        at: int = 0,
+        others: Others | None = None,
     ) -> None:
         self._sandbox, self._chance, self._kills, self._kinds = sandbox, chance, kills, faults
-        self._left = 0
+        self._at, self._others = at, others
+        self._left = (at + 1) // 2
         self._runs: list[Run] = []
         self._waiting: list[Fault] = []
         self._times: dict[int, int] = {}
         self.over = False
         sandbox.app.after = self.served
+        if at and at % 2 == 0:
+            sandbox.faults.add(Fault("reset", skip=self._left - 1))
 
     def before(self) -> None:
         """Set up what the next runs meet."""
         self._runs = []
-        if self.over:
+        if self._others is not None:
+            self._others.before()
+        if self.over or self._at:
             return
         self._sandbox.faults.clear()
         if self._kills == "requests":
@@ -138,14 +157,17 @@ class Trouble:
 
     @property
     def met(self) -> int:
-        """How many requests met a fault."""
-        return sum(self._times[id(each)] - max(0, each.times) for each in self._waiting)
+        """How many requests met a fault, or a limit that others had used up."""
+        limited = 0 if self._others is None else self._others.met
+        return limited + sum(self._times[id(each)] - max(0, each.times) for each in self._waiting)
 
     def end(self) -> None:
         """Let nothing go wrong any more."""
         self.over = True
         self._left = 0
         self._sandbox.faults.clear()
+        if self._others is not None:
+            self._others.gone()
 
     def watch(self, run: Run) -> None:
         """Kill that run when its time has come."""
@@ -155,16 +177,19 @@ class Trouble:
             timer.daemon = True
             timer.start()
 
-    def served(self, _: Served) -> None:
+    def served(self, request: Served) -> None:
         """A request was served, and is not answered yet."""
+        if self._others is not None:
+            self._others.served(request)
         self._left -= 1
         if self._left == 0:
             for run in self._runs:
                 run.kill()
 
-
-def over_limit(sandbox: Sandbox, faults: Sequence[str]) -> int:
-    """Requests that Precoro's limits refused; not to be told from the fault of that name."""
-    if "429" in faults:
-        return 0
-    return sum(each.status == _TOO_MANY for each in sandbox.served)
+    def over_limit(self) -> int:
+        """Requests that a limit refused which was known; the fault of that name can't be told."""
+        if self._others is not None:
+            return self._others.over_limit()
+        if "429" in self._kinds:
+            return 0
+        return sum(each.status == TOO_MANY for each in self._sandbox.served)

@@ -20,8 +20,15 @@ STORIES = {
     "tap, killed": partial(out_of.tell, 4, kills="requests"),
     "tap, on a bad way": partial(out_of.tell, 5, faults=FAULTS, order="newest", pace=0.8),
     "server, killed": partial(outages.server_killed, 6, many=6),
+    "target, a budget that others use up": partial(into.tell, 1, many=4, shape="body"),
+    "tap, a budget that others use up": partial(out_of.with_others, 1),
     "server that stalls": partial(outages.stalls, 7),
     "state machine": partial(machine.play, 3, derandomize=True),
+}
+BOUNDARIES = {
+    "target": (into.at_boundary, (1, 2, 13, 14, 27, 28, 49, 50)),
+    "tap": (out_of.at_boundary, (3, 4, 25, 26, 91, 92)),
+    "server": (outages.server_at_boundary, (7, 30)),
 }
 DISK = [case for case in disk.CASES if "full disk" in case[0]]
 
@@ -31,6 +38,17 @@ def test_nothing_goes_wrong(name):
     story = STORIES[name]()
     assert story.is_clean, story
     assert story.runs > 1 or story.faults > 1, "no trouble was met"
+
+
+@pytest.mark.parametrize(
+    ("tell", "number"),
+    [(tell, number) for tell, numbers in BOUNDARIES.values() for number in numbers],
+    ids=[f"{name} {number}" for name, (_, numbers) in BOUNDARIES.items() for number in numbers],
+)
+def test_a_kill_at_a_boundary_costs_nothing(tell, number):
+    story = tell(number)
+    assert story.is_clean, story
+    assert story.kills == 1
 
 
 @pytest.mark.parametrize("case", DISK, ids=[case[0] for case in DISK])
