@@ -175,6 +175,12 @@ def _tap() -> list[Case]:
         _fails("null rows", _changed(lambda a: {**a, "data": [None, *a["data"]]})),
         _fails("rows that are lists", _changed(lambda a: {**a, "data": [[1], *a["data"]]})),
         _fails("rows that are numbers", _changed(lambda a: {**a, "data": [1, 2]})),
+        _fails(
+            "a stream map that raises",
+            lambda _, response: response,
+            says=("stream_maps", "ValueError"),
+            settings={"stream_maps": {"suppliers": {"number": "int(name)"}}},
+        ),
         _fails("always page 1", _changed(_paging(current_page=1)), ids=_IDS[15:]),
         # Odd, and right all the same
         _read("wrong content type", lambda _, r: _raw(bytes(r.body), "text/html")),

@@ -275,6 +275,19 @@ def _records() -> list[Case]:
             "an empty record beside its key",
             line(type="RECORD", stream="suppliers", record={"externalId": "B", "name": "B"}),
         ),
+        _refused(
+            "a stream map that raises on a record",
+            record("B", name="none"),
+            says="stream_maps: an expression raises ZeroDivisionError",
+            settings={"stream_maps": {"suppliers": {"city": "str(1 / (name != 'none'))"}}},
+        ),
+        _refused(
+            "a record without a field that its stream's map names",
+            line(type="RECORD", stream="suppliers", record={"externalId": "B"}),
+            says="stream_maps: 'name' is not defined",
+            settings={"stream_maps": {"suppliers": {"city": "name"}}},
+            properties={"name": {"type": "string"}},
+        ),
         Case(
             GROUP,
             "a record that its stream's map renames is refused",

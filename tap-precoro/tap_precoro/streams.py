@@ -125,6 +125,7 @@ class PrecoroStream(Stream):
         self.replication_key = replication_key
         self.keys = Keys(name, self.columns, strict=bool(self.config.get("strict_schema")))
         self._introduced = False
+        self._unmapped = ""
 
     @property
     @override
@@ -166,11 +167,34 @@ class PrecoroStream(Stream):
             super()._write_record_message(record)
         except MappingError as problem:
             raise SettingsError(f"stream_maps: {problem}") from None
+        except Exception as problem:
+            if self._can_be_mapped(record):
+                raise
+            # The SDK would end the whole run here: the stream itself fails, and nothing else.
+            key = ", ".join(f"{name} {record.get(name)}" for name in self.primary_keys)
+            self._unmapped = (
+                f"stream_maps: an expression for {self.name} raises {type(problem).__name__} at "
+                f"the record with {key}. Let it allow for what this record holds, and run again."
+            )
+
+    def _can_be_mapped(self, record: Record) -> bool:
+        try:
+            for each in self.stream_maps:
+                each.transform(dict(record))
+        except Exception:  # noqa: BLE001 - an expression may raise anything
+            return False
+        return True
+
+    def _check_mapped(self) -> None:
+        """Raise SettingsError where the last record could not be mapped."""
+        if self._unmapped:
+            raise SettingsError(self._unmapped)
 
     def write(self, record: dict[str, Any]) -> None:
         """Write a record that came on the way of another stream."""
         self._write_schema_message()
         self._write_record_message(record)
+        self._check_mapped()
         self.tally.records += 1
 
     @abstractmethod
@@ -191,8 +215,9 @@ class PrecoroStream(Stream):
                     if self.is_keyless(record):
                         keyless += 1
                         continue
-                    tally.records += 1
                     yield record
+                    self._check_mapped()
+                    tally.records += 1
                 self.check_keys(keyless)
             except (NotAllowed, NotFound) as problem:
                 tally.skipped = str(problem)
@@ -210,7 +235,7 @@ class PrecoroStream(Stream):
                 if self.testing:
                     raise
                 tally.failed = str(problem) or type(problem).__name__
-                known = isinstance(problem, PrecoroError)
+                known = isinstance(problem, (PrecoroError, SettingsError))
                 self.logger.error(
                     "Stream %s failed, its bookmark stays, the others go on: %s",
                     self.name,

@@ -147,7 +147,7 @@ def terminal(tmp_path, serve):
             for n in range(1, orders + 1)
         ]
         sandbox = serve({ORDERS: rows})
-        sandbox.app.latency = 24.0  # of the sandbox's seconds: 4 ms
+        sandbox.app.latency = 60.0  # of the sandbox's seconds: 10 ms
         config = {
             "auth_token": sandbox.account.token,
             "email": sandbox.account.email,

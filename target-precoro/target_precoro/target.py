@@ -251,12 +251,33 @@ class TargetPrecoro(Target):
         try:
             super()._process_record_message(message_dict)
         except MapExpressionError as problem:
-            raise SettingsError(f"stream_maps: {problem}") from None
+            if not self._lacks_a_field(message_dict, problem):
+                raise SettingsError(f"stream_maps: {problem}") from None
+            self._refuse(message_dict, f"stream_maps: {problem.__cause__}")
         except RecordsWithoutSchemaException:
             self._refuse(message_dict, "no SCHEMA of its stream came before it")
         except (InvalidRecord, MissingKeyPropertiesError) as problem:
             self._refuse(message_dict, str(problem).splitlines()[0])
+        except Exception as problem:
+            if self._can_be_mapped(message_dict):
+                raise
+            kind = type(problem).__name__
+            self._refuse(message_dict, f"stream_maps: an expression raises {kind}")
         self._release_states()
+
+    def _lacks_a_field(self, message: Mapping[str, Any], problem: MapExpressionError) -> bool:
+        """Whether an expression names a field of the stream that this record comes without."""
+        name = getattr(problem.__cause__, "name", None)
+        maps = self.mapper.stream_maps[message["stream"]]
+        return any(name in each.raw_schema.get("properties", {}) for each in maps)
+
+    def _can_be_mapped(self, message: Mapping[str, Any]) -> bool:
+        try:
+            for each in self.mapper.stream_maps.get(message["stream"], ()):
+                each.transform(dict(message["record"]))
+        except Exception:  # noqa: BLE001 - an expression may raise anything
+            return False
+        return True
 
     def _refuse(self, message: Mapping[str, Any], reason: str) -> None:
         """Settle a record that no sink has taken."""

@@ -481,7 +481,7 @@ BUGS = {
 def test_the_properties_catch_bugs_that_are_put_in(monkeypatch, bug):
     monkeypatch.setattr(*BUGS[bug])
 
-    @settings(max_examples=200, database=None, phases=[Phase.generate], deadline=None)
+    @settings(max_examples=2000, database=None, phases=[Phase.generate], deadline=None)
     @given(data=st.data())
     def caught(data):
         holds(data.draw(st.sampled_from(["suppliers", "items"])), data)
