@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from proof.over_limit import TOO_MANY
+
 if TYPE_CHECKING:
     import random
 
@@ -11,9 +13,8 @@ if TYPE_CHECKING:
     from precoro_sandbox.app import Served
     from precoro_sandbox.limits import Breach
 
-__all__ = ["OTHERS_SPEED", "SHAPES", "TOO_MANY", "WAITS", "Others"]
+__all__ = ["OTHERS_SPEED", "SHAPES", "WAITS", "Others"]
 
-TOO_MANY = 429
 SHAPES = ("body", "headers", "empty", "html")
 OTHERS_SPEED = 50
 """Slow enough that what is on its way when a 429 comes can be told from what is sent later."""

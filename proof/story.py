@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from precoro_sandbox import Fault
 from precoro_sandbox.faults import KINDS
 
-from proof.others import TOO_MANY
+from proof.over_limit import over_limit
 from proof.processes import PATIENCE
 
 if TYPE_CHECKING:
@@ -192,4 +192,4 @@ class Trouble:
             return self._others.over_limit()
         if "429" in self._kinds:
             return 0
-        return sum(each.status == TOO_MANY for each in self._sandbox.served)
+        return over_limit(self._sandbox.served, self._sandbox.clock.speed)

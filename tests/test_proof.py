@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
+from precoro_sandbox.app import Served
 
 from proof import disk, into, machine, out_of, outages
 from proof.bugs import BUGS
 from proof.campaigns import CONTROLS, caught
+from proof.over_limit import over_limit
 from proof.story import FAULTS
 
 pytestmark = pytest.mark.whole
@@ -62,6 +65,29 @@ def test_a_deliberate_bug_is_noticed(bug):
     tried, story = caught(bug, seed=1)
     assert tried, f"{bug} was not noticed"
     assert not story.is_clean
+
+
+@pytest.mark.parametrize(
+    ("moments", "found"),
+    [
+        # The speed is 200: 50 ms are ten seconds.
+        ([(0, 200), (30, 429)], 1),
+        ([(0, 200), (49, 429)], 1),
+        ([(0, 200), (51, 429)], 0),
+        ([(0, 200), (61, 200)], 0),
+    ],
+)
+def test_the_same_request_too_soon_is_over_the_limit(moments, found):
+    served = [Served("GET", "/taxes", "", "", status, 6e8 + at) for at, status in moments]
+    assert over_limit(served, 200) == found
+
+
+@pytest.mark.parametrize(("first", "found"), [(11, 1), (5, 0)])
+def test_more_than_sixty_in_a_minute_are_over_the_limit(first, found):
+    moments = [first, *(20 + n / 2 for n in range(60))]
+    served = [Served("GET", f"/taxes/{at}", "", "", 200, 6e8 + at) for at in moments]
+    served[-1] = replace(served[-1], status=429)
+    assert over_limit(served, 200) == found
 
 
 def test_there_is_a_control_for_each_bug():

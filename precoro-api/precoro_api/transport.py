@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 
 import backoff
 import requests
+from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import NewConnectionError, SSLError
 
 from precoro_api import errors
@@ -54,6 +55,10 @@ _REFUSALS: dict[int, type[errors.PrecoroError]] = {
     405: errors.NotFound,
     410: errors.NotFound,
 }
+
+
+class _Limited(errors.TryLater):
+    """A limit that said when it opens."""
 
 
 class Transport:
@@ -114,7 +119,8 @@ class Transport:
     ) -> Exchange:
         """The answer as it came, be it a success, a refusal, or a failure of the server's.
 
-        No answer, a redirect, and a limit (429) to the last of the attempts raise as in `send`.
+        No answer, a redirect, and a limit (429) to the last of the attempts raise as in `send`;
+        one that says when it opens counts half.
         `heard` is handed each answer, those that were not the last among them.
         """
         return self._trying(message, attempts, partial(self._exchange_once, message, heard))
@@ -160,15 +166,22 @@ class Transport:
         return self._trying(message, self._attempts, once)
 
     def _trying(self, message: Message, attempts: int, once: Callable[[], T]) -> T:
-        began = self._clock.now()
+        began, failed = self._clock.now(), 0
+
+        def give_up(problem: Exception) -> bool:
+            # A limit that says when it opens is no failure; but one that says so for ever is.
+            nonlocal failed
+            failed += not isinstance(problem, _Limited)
+            return failed >= attempts or self._clock.now() - began > _LONGEST_TRYING
+
         # All waiting is the quota's: it knows how far apart identical requests must be.
         attempt = backoff.on_exception(
             backoff.constant,
             errors.TryLater,
             interval=0,
             jitter=None,
-            max_tries=attempts,
-            giveup=lambda _: self._clock.now() - began > _LONGEST_TRYING,
+            max_tries=2 * attempts - 1,
+            giveup=give_up,
             on_backoff=self._count_retry,
             logger=None,
         )(once)
@@ -289,7 +302,10 @@ class Transport:
         status = answer.status
         if status == _TOO_MANY:
             did = f"Precoro refused {message.endpoint.method}, too many requests"
-            raise message.error(errors.TryLater, did, status, self._words(message, answer))
+            headers = CaseInsensitiveDict(answer.headers)
+            told = read_limit(answer.body, headers, self._clock.now()).told
+            kind = _Limited if told else errors.TryLater
+            raise message.error(kind, did, status, self._words(message, answer))
         if _REDIRECTED <= status < _REFUSED:
             did = "Precoro redirects, which is not followed; check base_url and region"
             raise message.error(errors.UnexpectedAnswer, did, status)

@@ -179,6 +179,22 @@ def test_a_write_that_stays_one_too_many_ends_as_a_spent_budget(sandbox: Any, cl
     assert not sandbox.store.rows("taxes")
 
 
+def test_a_limit_that_says_when_it_opens_is_no_failed_attempt(
+    odd_server: Make, client_of: Make
+) -> None:
+    failures = [(500, {}, b"")] * 4
+    server = odd_server([*failures, (429, {"Retry-After": "1"}, b""), ok({"id": 1})])
+    assert client_of(server.url).detail(SUPPLIERS, 1)["id"] == 1
+    assert len(server.asked) == 6
+
+
+def test_a_limit_that_says_so_for_ever_is_given_up(odd_server: Make, client_of: Make) -> None:
+    server = odd_server([(429, {"Retry-After": "1"}, b"")] * 99)
+    with pytest.raises(errors.QuotaSpent):
+        client_of(server.url, attempts=3).detail(SUPPLIERS, 1)
+    assert len(server.asked) == 5
+
+
 class Waking:
     """A test's time that lets something happen when someone first sleeps."""
 

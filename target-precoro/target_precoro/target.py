@@ -10,28 +10,20 @@ from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 
 from precoro_api import QuotaSpent, SettingsError, client_from
-from precoro_api.plain import plain_logs
 from precoro_api.profile import Profile, keep_learned, profile_of
-from precoro_api.settings import json_schema, unknown_settings, without_secrets
-from singer_sdk import Sink, Target
-from singer_sdk.exceptions import (
-    ConfigValidationError,
-    InvalidRecord,
-    MapExpressionError,
-    MappingError,
-    MissingKeyPropertiesError,
-    RecordsWithoutSchemaException,
-)
+from precoro_api.settings import json_schema, unknown_settings
+from singer_sdk.exceptions import MappingError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
-from singer_sdk.plugin_base import PluginBase
 from typing_extensions import override
 
 from target_precoro.annotations import Annotations
 from target_precoro.applying import Applying
 from target_precoro.approvals import ApprovalSink
+from target_precoro.command import Command
 from target_precoro.custom_values import ValueSink
 from target_precoro.ending import ENDINGS, FAILED_ROWS, Interrupted, exit_code
 from target_precoro.engine import Engine
+from target_precoro.faults import fault_of
 from target_precoro.held_states import HeldStates
 from target_precoro.identity import key_of
 from target_precoro.journal import Journal
@@ -61,8 +53,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import FrameType
 
-    import click
     from precoro_api import Client
+    from singer_sdk import Sink
 
     from target_precoro.wanted import Wanted
 
@@ -74,7 +66,7 @@ _MOST_TOLD = 20
 """Lines that are told one by one where they cannot be read."""
 
 
-class TargetPrecoro(Target):
+class TargetPrecoro(Command):
     """Singer target for Precoro."""
 
     name = "target-precoro"
@@ -108,18 +100,6 @@ class TargetPrecoro(Target):
         for each in unknown_settings(self.config, self.config_jsonschema):
             self.logger.warning("%s", each)
         cast("Reader", self.message_reader).told = self._pass_over
-
-    @classmethod
-    @override
-    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
-        """Only the SDK's settings that mean something here: there is one way to load."""
-        loaded: dict[str, Any] = {"properties": {}}
-        super().append_builtin_config(loaded)
-        for name in ("load_method", "batch_size_rows", "add_record_metadata"):
-            loaded["properties"].pop(name, None)
-        for name, schema in loaded["properties"].items():
-            config_jsonschema["properties"].setdefault(name, schema)
-        PluginBase.append_builtin_config.__func__(cls, config_jsonschema)  # type: ignore[attr-defined]
 
     # What all streams share
 
@@ -250,34 +230,15 @@ class TargetPrecoro(Target):
         self._replayed = "reason" in message_dict  # as the file of refused rows has it
         try:
             super()._process_record_message(message_dict)
-        except MapExpressionError as problem:
-            if not self._lacks_a_field(message_dict, problem):
-                raise SettingsError(f"stream_maps: {problem}") from None
-            self._refuse(message_dict, f"stream_maps: {problem.__cause__}")
-        except RecordsWithoutSchemaException:
-            self._refuse(message_dict, "no SCHEMA of its stream came before it")
-        except (InvalidRecord, MissingKeyPropertiesError) as problem:
-            self._refuse(message_dict, str(problem).splitlines()[0])
         except Exception as problem:
-            if self._can_be_mapped(message_dict):
+            maps = self.mapper.stream_maps.get(message_dict["stream"], ())
+            reason = fault_of(message_dict["record"], problem, maps)
+            if not reason and isinstance(problem, MappingError):
+                raise SettingsError(f"stream_maps: {problem}") from None
+            if not reason:
                 raise
-            kind = type(problem).__name__
-            self._refuse(message_dict, f"stream_maps: an expression raises {kind}")
+            self._refuse(message_dict, reason)
         self._release_states()
-
-    def _lacks_a_field(self, message: Mapping[str, Any], problem: MapExpressionError) -> bool:
-        """Whether an expression names a field of the stream that this record comes without."""
-        name = getattr(problem.__cause__, "name", None)
-        maps = self.mapper.stream_maps[message["stream"]]
-        return any(name in each.raw_schema.get("properties", {}) for each in maps)
-
-    def _can_be_mapped(self, message: Mapping[str, Any]) -> bool:
-        try:
-            for each in self.mapper.stream_maps.get(message["stream"], ()):
-                each.transform(dict(message["record"]))
-        except Exception:  # noqa: BLE001 - an expression may raise anything
-            return False
-        return True
 
     def _refuse(self, message: Mapping[str, Any], reason: str) -> None:
         """Settle a record that no sink has taken."""
@@ -372,6 +333,7 @@ class TargetPrecoro(Target):
         if not self._writing:
             raise Interrupted(signum)
 
+    @override
     def run(self, file_input: IO[str] | None = None) -> int:
         """Read to the end, say what was done, and return an exit code; 0 where all is in place."""
         code = 0
@@ -416,37 +378,3 @@ class TargetPrecoro(Target):
         for name in ("engine", "journal", "client"):
             if name in self.__dict__:
                 getattr(self, name).close()
-
-    @classmethod
-    @override
-    def get_singer_command(cls) -> click.Command:
-        plain_logs()
-        return super().get_singer_command()
-
-    @classmethod
-    @override
-    def invoke(  # type: ignore[override]  # as the SDK's own target narrows it
-        cls,
-        *,
-        about: bool = False,
-        about_format: str | None = None,
-        config: Any = None,
-        file_input: IO[str] | None = None,
-    ) -> None:
-        """Run as a command; a setting that cannot be used ends in one sentence."""
-        PluginBase.invoke.__func__(cls, about=about, about_format=about_format)  # type: ignore[attr-defined]
-        cls.print_version(print_fn=cls.logger.info)
-        given = config.config if config else {}
-        try:
-            target = cls(
-                config=given,
-                validate_config=True,
-                parse_env_config=bool(config and config.parse_env),
-            )
-            code = target.run(file_input)
-        except SettingsError as problem:
-            code = exit_code(problem, cls.logger)
-        except ConfigValidationError as problem:
-            told = (without_secrets(each, cls.config_jsonschema) for each in problem.errors)
-            code = exit_code(SettingsError("; ".join(told)), cls.logger)
-        sys.exit(code)
