@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CAMPAIGNS", "CONTROLS", "campaign", "caught"]
 
+_MELTANO = "`meltano run`, tap or target or both killed"
+"""Its stories share the project's folder, which Meltano writes to: one at a time."""
 
 _KILLED: dict[str, Callable[[int], Story]] = {
     "target, killed after requests": partial(into.tell, kills="requests"),
@@ -30,7 +32,7 @@ _KILLED: dict[str, Callable[[int], Story]] = {
     "tap, killed at moments, newest first": partial(out_of.tell, kills="moments", order="newest"),
     "tap, killed, on a bad way": partial(out_of.tell, kills="requests", faults=FAULTS),
     "server, killed": outages.server_killed,
-    "`meltano run`, tap or target or both killed": pipelines.meltano_run,
+    _MELTANO: pipelines.meltano_run,
     "plain pipe, tap or target or both killed": pipelines.plain_pipe,
 }
 _IN_TURN: dict[str, Callable[[int], Story]] = {
@@ -74,7 +76,7 @@ def campaign(name: str, *, seed: int, stories: int, kills: int = 0) -> Iterator[
     """
     tell, reached, in_turn = CAMPAIGNS[name], 0, name in _IN_TURN
     seeds = count(1 if in_turn else seed)
-    at_once = max(1, os.cpu_count() or 1)
+    at_once = 1 if name == _MELTANO else max(1, os.cpu_count() or 1)
     with ProcessPoolExecutor(
         at_once, multiprocessing.get_context("forkserver"), logging.disable, (logging.CRITICAL,)
     ) as pool:
