@@ -173,7 +173,7 @@ class Trouble:
         """Kill that run when its time has come."""
         self._runs.append(run)
         if self._kills == "moments" and not self.over:
-            timer = threading.Timer(self._chance.uniform(0.05, 1.5), run.kill)
+            timer = threading.Timer(self._chance.uniform(0.05, 0.8), run.kill)
             timer.daemon = True
             timer.start()
 
