@@ -52,7 +52,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kills", type=int, default=1000, help="processes to kill, in all")
     parser.add_argument("--stories", type=int, default=10, help="stories a campaign, at least")
-    parser.add_argument("--machine", type=int, default=30, help="stories of the state machine")
+    parser.add_argument("--machine", type=int, default=60, help="stories of the state machine")
     parser.add_argument("--fuzz", type=int, default=600, help="seconds for decoder and encoder")
     parser.add_argument("--no-page", action="store_true", help=f"leave {_PAGE.name} as it is")
     options = parser.parse_args()

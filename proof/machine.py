@@ -82,11 +82,15 @@ class ErpAndPrecoro(RuleBasedStateMachine):
         if rows:
             self._sandbox.store.change("suppliers", rows[which % len(rows)], {"city": "Meddled"})
 
-    @rule(kills=st.sampled_from(["requests", "moments", ""]), fault=st.sampled_from(FAULTS))
-    def run_in_trouble(self, kills: str, fault: str) -> None:
+    @rule(
+        kills=st.sampled_from(["requests", "requests", "moments", ""]),
+        within=st.integers(2, 12),
+        fault=st.sampled_from(FAULTS),
+    )
+    def run_in_trouble(self, kills: str, within: int, fault: str) -> None:
         """One run, which may end in any way."""
         self._erp.write(self._place / "erp.singer")
-        trouble = Trouble(self._sandbox, self._chance, kills, (fault,))
+        trouble = Trouble(self._sandbox, self._chance, kills, (fault,), within=within)
         trouble.before()
         arguments = ["--config", str(self._config), "--input", str(self._place / "erp.singer")]
         run = begin("target", arguments, self._place, now=self._sandbox.clock.now())

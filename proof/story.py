@@ -32,7 +32,6 @@ and a request of a process that is held up comes a minute too late, which no led
 FAULTS = tuple(kind for kind in KINDS if kind != "slow")
 SPENT = 75
 """The exit code where Precoro says to wait longer than `max_wait`."""
-_KILL_AFTER = 25
 
 
 def settings_of(sandbox: Sandbox, **more: Any) -> dict[str, Any]:
@@ -107,10 +106,11 @@ class Story:
 
 
 class Trouble:
-    """What the runs of a story meet: kills after so many `requests`, or at `moments`; `faults`.
+    """What the runs of a story meet: kills after some `requests`, or at `moments`; `faults`.
 
-    With `at` there is one kill only, at that boundary of the story: 1 is the first request when it
-    was carried out and not answered, 2 the first when nothing was carried out, 3 the second, …
+    A run is killed `within` so many requests, which may go well before a fault, too. With `at`
+    there is one kill only, at that boundary of the story: 1 is the first request when it was
+    carried out and not answered, 2 the first when nothing was carried out, 3 the second, …
     """
 
     def __init__(
@@ -120,11 +120,12 @@ class Trouble:
         kills: str = "",
         faults: Sequence[str] = (),
         *,
+        within: int = 25,
         at: int = 0,
         others: Others | None = None,
     ) -> None:
         self._sandbox, self._chance, self._kills, self._kinds = sandbox, chance, kills, faults
-        self._at, self._others = at, others
+        self._within, self._at, self._others = within, at, others
         self._left = (at + 1) // 2
         self._runs: list[Run] = []
         self._waiting: list[Fault] = []
@@ -143,12 +144,12 @@ class Trouble:
             return
         self._sandbox.faults.clear()
         if self._kills == "requests":
-            self._left = self._chance.randrange(1, _KILL_AFTER)
+            self._left = self._chance.randrange(1, self._within)
         if self._kinds:
             fault = Fault(
                 self._chance.choice(self._kinds),
                 times=self._chance.choice((1, 1, 3, 12)),
-                skip=self._chance.randrange(40),
+                skip=self._chance.randrange(self._within),
                 method=self._chance.choice(("", "GET", "POST", "PATCH")),
             )
             self._waiting.append(fault)
