@@ -36,6 +36,13 @@ LOOKUP_LIMIT = 200
 """How many `external_id[]` one request takes."""
 _LONGEST_LOOKUP = 30_000
 """Characters of their values, as an address spells them."""
+_OF_ONE_RECORD = (
+    errors.NotFound,
+    errors.NotAllowed,
+    errors.Rejected,
+    errors.UnexpectedAnswer,
+    errors.TryLater,
+)
 _SHORTEST_SECRET = 4
 """Fewer letters tell nothing, and would be found in every word."""
 
@@ -205,14 +212,18 @@ class Client:
 
     def details(
         self, resource: Resource, keys: Iterable[object]
-    ) -> Iterator[dict[str, Any] | errors.NotFound]:
-        """Many records whole, in the order of their keys; NotFound where one is gone."""
+    ) -> Iterator[dict[str, Any] | errors.PrecoroError]:
+        """Many records whole, in the order of their keys.
 
-        def one(key: object) -> dict[str, Any] | errors.NotFound:
+        In place of one that cannot be had, the reason: NotFound, NotAllowed, Rejected,
+        UnexpectedAnswer or TryLater.
+        """
+
+        def one(key: object) -> dict[str, Any] | errors.PrecoroError:
             try:
                 return self.detail(resource, key)
-            except errors.NotFound as gone:
-                return gone
+            except _OF_ONE_RECORD as reason:
+                return reason
 
         return in_order((partial(one, key) for key in keys), self.quota)
 

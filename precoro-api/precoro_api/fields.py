@@ -31,6 +31,7 @@ __all__ = [
     "private",
     "read_moment",
     "read_row",
+    "rows_in",
     "text",
     "unwrap",
 ]
@@ -212,6 +213,18 @@ def plain(value: Any) -> Any:
 _NESTED = (dict, list)
 
 
+def rows_in(value: object) -> list[Any]:
+    """The entries of a nested list, each as it came; Misfit where it is none."""
+    inner = unwrap(value)
+    if inner in (None, "", [], {}):
+        return []
+    if isinstance(inner, dict) and all(str(key).isdigit() for key in inner):
+        return list(inner.values())  # a PHP list with gaps arrives as {"0": …, "2": …}
+    if isinstance(inner, list):
+        return inner
+    raise Misfit(f"{type(inner).__name__} is not an array")
+
+
 def _read_object(value: object) -> dict[str, Any] | None:
     if value == []:
         return None
@@ -227,13 +240,7 @@ def _read_array(value: object) -> list[Any] | None:
     if value == []:
         return []
     value = plain(value)
-    if value is None or value == "":
-        return None
-    if isinstance(value, list):
-        return value
-    if isinstance(value, dict) and all(str(key).isdigit() for key in value):
-        return list(value.values())  # a PHP list with gaps arrives as {"0": …, "2": …}
-    raise Misfit(f"{type(value).__name__} is not an array")
+    return None if value is None or value == "" else rows_in(value)
 
 
 _READERS = {

@@ -7,8 +7,8 @@ import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from precoro_api import BY_NAME, SettingsError
-from precoro_api.fields import Field, Kind, unwrap
+from precoro_api import BY_NAME, SettingsError, UnexpectedAnswer
+from precoro_api.fields import Field, Kind, Misfit, rows_in
 from precoro_api.settings import Setting
 from typing_extensions import override
 
@@ -74,8 +74,13 @@ class AttachmentStream(PrecoroStream):
 
     def emit(self, resource: Resource, idn: str, document: Mapping[str, Any]) -> None:
         """Write what a document's detail says of its files, and fetch those that are not there."""
-        entries = unwrap(document.get("attachments"))
-        for entry in entries if isinstance(entries, list) else ():
+        try:
+            entries = rows_in(document.get("attachments"))
+        except Misfit as problem:
+            raise UnexpectedAnswer(
+                f"its attachments cannot be read, {problem}", resource=resource.name, key=idn
+            ) from None
+        for entry in entries:
             row = {
                 **(entry if isinstance(entry, dict) else {"id": entry}),
                 "documentType": resource.name,

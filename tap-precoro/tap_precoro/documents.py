@@ -10,14 +10,16 @@ import sys
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from precoro_api import NotFound, UnexpectedAnswer
-from precoro_api.fields import Field, Kind, Misfit, unwrap
+from precoro_api import NotFound, PrecoroError, UnexpectedAnswer
+from precoro_api.fields import Field, Kind, Misfit, rows_in
 from precoro_api.settings import Setting
 from typing_extensions import override
 
 from tap_precoro.invoices import MARKS, is_invoice, marks_of
+from tap_precoro.listing import changed_of
+from tap_precoro.refusals import Refusals
 from tap_precoro.resume import Listed, Memory
-from tap_precoro.streams import PrecoroStream, utc_text
+from tap_precoro.streams import PrecoroStream, in_state, utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -71,7 +73,8 @@ class DocumentStream(PrecoroStream):
         """What was fetched in earlier runs and in this one."""
         if self._memory is None:
             state = self.stream_state if self.replication_method == "INCREMENTAL" else {}
-            self._memory = Memory.of(state, utc_text(self.start), self.overlap)
+            with in_state(self.name):
+                self._memory = Memory.of(state, utc_text(self.start), self.overlap)
         return self._memory
 
     @override
@@ -84,6 +87,12 @@ class DocumentStream(PrecoroStream):
             most = _DIGESTS_IN_ALL // max(1, self.precoro.fetching)
             self.memory.write(self.stream_state, str(self.replication_key), most=most)
             self.state_manager.is_flushed = False
+
+    def refuse(self, idn: str, *, refused: bool) -> None:
+        """Remember whether a document that an event told of must be asked for again."""
+        if refused or idn in self.memory.refused:
+            self.memory.answered(idn, refused=refused)
+            self.remember()
 
     def unknown(self, due: Iterable[Listed]) -> set[Listed]:
         """Those that no event has made be fetched as they are."""
@@ -137,9 +146,16 @@ class LineStream(DocumentStream):
 
     @override
     def records_of(self, document: Mapping[str, Any], listed: Listed) -> Iterator[dict[str, Any]]:
-        lines = unwrap(document.get(str(self.resource.lines)))
+        try:
+            lines = rows_in(document.get(str(self.resource.lines)))
+        except Misfit as problem:
+            raise UnexpectedAnswer(
+                f"its {self.resource.lines} cannot be read, {problem}",
+                resource=self.resource.name,
+                key=listed.idn,
+            ) from None
         marks = marks_of(document) if self._of_invoices else {}
-        for place, line in enumerate(lines if isinstance(lines, list) else (), start=1):
+        for place, line in enumerate(lines, start=1):
             own = line if isinstance(line, dict) else {"line": line}
             self.keys.look(self.client.quota, (own,))
             record = self.read(
@@ -192,23 +208,30 @@ class Fetch:
         """The leader's records; those of the others are written on the way, each document whole."""
         listing = self._listed()
         due = {reader.name: self._due(reader, listing) for reader in self.readers}
-        wanted = sorted({each for many in due.values() for each in many}, reverse=self._newest)
+        wanted = self._in_order({each for many in due.values() for each in many})
         limit = self._limit
         now = wanted if limit is None else wanted[:limit]
         self.leader.tally.left = len(wanted)
         client = self._tap.client
         documents = client.details(self._resource, (listed.idn for listed in now))
+        refusals = Refusals(self.leader, len(self._refused))
         for number, (listed, document) in enumerate(zip(now, documents, strict=True), start=1):
+            takers = [reader for reader in self.readers if listed in due[reader.name]]
+            refused = isinstance(document, PrecoroError) and not isinstance(document, NotFound)
             if isinstance(document, NotFound):
                 self.leader.logger.warning("Listed, but gone when it was fetched: %s", document)
+            elif isinstance(document, PrecoroError):
+                again = all(listed.idn in reader.memory.refused for reader in takers)
+                refusals.note(listed.idn, document, again=again)
             else:
-                takers = [reader for reader in self.readers if listed in due[reader.name]]
+                refusals.passed()
                 yield from hand_out(
                     self._tap, self._resource, self.leader, takers, document, listed
                 )
             following = wanted[number] if number < len(wanted) else None
             for reader in self.readers:
-                reader.memory.took(listed, following, newest=self._newest)
+                missed = refused and (reader in takers or listed.idn in reader.memory.refused)
+                reader.memory.took(listed, following, newest=self._newest, refused=missed)
                 reader.remember()
             self.leader.tally.left = len(wanted) - number
             self._tap.progress.at(self.leader.name, "document", number, len(now))
@@ -217,6 +240,17 @@ class Fetch:
             for reader in self.readers:
                 reader.memory.finish()
                 reader.remember()
+        refusals.tell()
+
+    def _in_order(self, due: Iterable[Listed]) -> list[Listed]:
+        """The documents as they are to be fetched; last those that were refused before."""
+        ordered = sorted(due, reverse=self._newest)
+        again = {each for each in due if not each.changed and each.idn in self._refused}
+        return [*(each for each in ordered if each not in again), *sorted(again)]
+
+    @property
+    def _refused(self) -> set[str]:
+        return {idn for reader in self.readers for idn in reader.memory.refused}
 
     def _due(self, reader: DocumentStream, listing: Listing) -> set[Listed]:
         asked_at = utc_text(listing.asked_at)
@@ -261,6 +295,8 @@ def hand_out(
         )
     if tap.attachments is not None:
         tap.attachments.emit(resource, listed.idn, document)
+    if not listed.changed:
+        listed = Listed(changed_of(resource, document), listed.idn)
     leads = False
     for taker in takers:
         leads = leads or taker is leader

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from precoro_api import Resource
 
-__all__ = ["Listing", "Reader"]
+__all__ = ["Listing", "Reader", "changed_of"]
 
 
 class Reader(Protocol):
@@ -46,11 +46,7 @@ class Listing:
         idn = row.get(self.resource.addressed_by)
         if idn in (None, ""):
             return
-        try:
-            changed = read_moment(row.get(str(self.resource.replication_key))) or ""
-        except Misfit:
-            changed = ""
-        listed = Listed(changed, str(idn), digest_of(row))
+        listed = Listed(changed_of(self.resource, row), str(idn), digest_of(row))
         self._rows[row.get(self.resource.primary_key)] = listed
 
     def complete(self, asked_at: datetime | None) -> None:
@@ -69,6 +65,14 @@ class Listing:
         for listed in self._rows.values():
             together.setdefault(listed.idn, []).append(listed)
         return [_joined(rows) for rows in together.values()]
+
+
+def changed_of(resource: Resource, row: Mapping[str, Any]) -> str:
+    """When a record changed last, by its own word; "" where it tells no date."""
+    try:
+        return read_moment(row.get(str(resource.replication_key))) or ""
+    except Misfit:
+        return ""
 
 
 def _joined(rows: list[Listed]) -> Listed:

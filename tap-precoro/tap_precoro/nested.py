@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from precoro_api import BY_NAME, Confidence
+from precoro_api import BY_NAME, Confidence, NotAllowed, NotFound, UnexpectedAnswer
 from precoro_api.fields import Field, Kind
 from typing_extensions import override
 
@@ -31,13 +32,33 @@ class NestedStream(PrecoroStream):
         self.parent = BY_NAME[str(resource.parent)]
         self.selected_by_default = resource.confidence > Confidence.GUESS
 
-    def parents(self) -> Iterator[dict[str, Any]]:
-        """The rows of the parent resource, with progress told."""
-        rows = self.precoro.parent_rows(self.parent)
-        for number, parent in enumerate(rows, start=1):
-            self.precoro.progress.at(self.name, self.parent.name, number, len(rows))
-            yield parent
+    @abstractmethod
+    def below(self, parent: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """The API's rows below one parent."""
+
+    @override
+    def rows(self) -> Iterator[dict[str, Any]]:
+        parents = self.precoro.parent_rows(self.parent)
+        reasons: list[NotAllowed | NotFound] = []
+        for number, parent in enumerate(parents, start=1):
+            self.precoro.progress.at(self.name, self.parent.name, number, len(parents))
+            try:
+                for row in self.below(parent):
+                    yield self.of(parent, row)
+            except (NotAllowed, NotFound) as reason:
+                reasons.append(reason)
+                told = f"{self.parent.name} {parent.get('id')} is passed over: {reason}"
+                self.logger.warning("%s: %s", self.name, told)
+        if reasons and len(reasons) == len(parents):
+            raise reasons[0]
         self.keys.look(self.client.quota, (), whole=True)
+        hidden = [reason for reason in reasons if isinstance(reason, NotAllowed)]
+        if hidden:  # one that is gone has no rows; of one that is hidden, rows are missing
+            raise UnexpectedAnswer(
+                f"{len(hidden)} of {len(parents)} {self.parent.name} may not be read; the rows of "
+                "the others came",
+                resource=self.resource.name,
+            )
 
     def of(self, parent: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
         """A row with its parent's id."""
@@ -54,10 +75,8 @@ class OptionStream(NestedStream):
         super().__init__(tap, resource, "fieldId")
 
     @override
-    def rows(self) -> Iterator[dict[str, Any]]:
-        for field in self.parents():
-            for option in self.precoro.catalogue.option_rows(self.parent.name, field["id"]):
-                yield self.of(field, option)
+    def below(self, parent: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        yield from self.precoro.catalogue.option_rows(self.parent.name, parent["id"])
 
 
 class StockStream(NestedStream):
@@ -67,8 +86,5 @@ class StockStream(NestedStream):
         super().__init__(tap, resource, "warehouseId")
 
     @override
-    def rows(self) -> Iterator[dict[str, Any]]:
-        for warehouse in self.parents():
-            reading = self.precoro.reading(self.resource, None, path={"id": warehouse["id"]})
-            for row in reading.rows():
-                yield self.of(warehouse, row)
+    def below(self, parent: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        yield from self.precoro.reading(self.resource, None, path={"id": parent["id"]}).rows()

@@ -14,15 +14,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from precoro_api import BY_NAME, NotFound, SettingsError
-from precoro_api.fields import Misfit, read_moment
+from precoro_api import BY_NAME, NotFound, PrecoroError, SettingsError
 from precoro_api.settings import Setting
 from precoro_api.webhooks import Spool
 
 from tap_precoro.documents import DETAIL_LIMIT, DocumentStream, hand_out
 from tap_precoro.invoices import is_invoice, is_split
+from tap_precoro.listing import changed_of
 from tap_precoro.lists import ListStream
 from tap_precoro.nested import NestedStream
+from tap_precoro.refusals import Refusals
 from tap_precoro.resume import Listed
 from tap_precoro.streams import PrecoroStream, utc_text
 
@@ -237,19 +238,29 @@ class Pushed:
         now = told if limit is None else told[:limit]
         leader.tally.left = len(told)
         self._asked_from = self._tap.client.clock.now()
-        keys = (each.idn if root.number else each.id for each in now)
+        keys = [str(each.idn if root.number else each.id) for each in now]
         documents = self._tap.client.details(root, keys)
-        for count, document in enumerate(documents, start=1):
+        readers = [stream for stream in group if isinstance(stream, DocumentStream)]
+        known = {idn for reader in readers for idn in reader.memory.refused}
+        refusals = Refusals(leader, len(known))
+        for count, (key, document) in enumerate(zip(keys, documents, strict=True), start=1):
             number = told[count].number - 1 if count < len(told) else self._upto
+            refused = isinstance(document, PrecoroError) and not isinstance(document, NotFound)
             if isinstance(document, NotFound):
                 leader.logger.warning("Told of, but not there when it was fetched: %s", document)
+            elif isinstance(document, PrecoroError):
+                refusals.note(key, document, again=key in known)
             else:
+                refusals.passed()
                 yield from self._document(root, group, document, number)
+            for reader in readers:
+                reader.refuse(key, refused=refused)
             for stream in group:
                 self._mark(stream, number)
             leader.tally.left = len(told) - count
             self._tap.progress.at(leader.name, "document", count, len(now))
             leader._write_state_message()  # noqa: SLF001 - a document is done
+        refusals.tell()
 
     def _document(
         self,
@@ -258,10 +269,7 @@ class Pushed:
         document: Mapping[str, Any],
         number: int,
     ) -> Iterator[dict[str, Any]]:
-        try:
-            changed = read_moment(document.get(str(root.replication_key))) or ""
-        except Misfit:
-            changed = ""
+        changed = changed_of(root, document)
         listed = Listed(changed, str(document.get(root.addressed_by)))
         takers = [stream for stream in group if _takes(stream.resource, document)]
         if is_invoice(root) and is_split(document):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,16 @@ if TYPE_CHECKING:
     from tap_precoro.tally import StreamTally
     from tap_precoro.tap import TapPrecoro
 
-__all__ = ["COMPANY", "EXTRA", "PrecoroStream", "Stopped", "read_start", "schema_of", "utc_text"]
+__all__ = [
+    "COMPANY",
+    "EXTRA",
+    "PrecoroStream",
+    "Stopped",
+    "in_state",
+    "read_start",
+    "schema_of",
+    "utc_text",
+]
 
 EXTRA = "_extra"
 """The column that keeps what no declared column can hold."""
@@ -68,11 +78,28 @@ def utc_text(moment: datetime | None) -> str:
 
 
 def read_start(given: str) -> datetime | None:
-    """The start date of the settings; None where it is none."""
+    """The start date of the settings, in UTC where it names no zone; None where it is none."""
     try:
-        return datetime.fromisoformat(given.strip().replace("Z", "+00:00"))
+        return _moment(given.strip())
     except ValueError:
         return None
+
+
+def _moment(text: str) -> datetime:
+    read = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return read if read.tzinfo else read.replace(tzinfo=timezone.utc)
+
+
+@contextmanager
+def in_state(stream: str) -> Iterator[None]:
+    """Within it a date that cannot be read is one of the state's entry for a stream."""
+    try:
+        yield
+    except ValueError as problem:
+        raise SettingsError(
+            f"state: the entry of {stream} holds no date ({problem}); mend its bookmark, or take "
+            "the entry out to read the stream from its beginning."
+        ) from None
 
 
 class Stopped(BaseException):
@@ -334,7 +361,8 @@ class PrecoroStream(Stream):
         bookmark = self.stream_state.get("replication_key_value")
         if not bookmark or self.replication_method != "INCREMENTAL":
             return self.start
-        return datetime.fromisoformat(bookmark.replace("Z", "+00:00")) - self.overlap
+        with in_state(self.name):
+            return _moment(str(bookmark)) - self.overlap
 
     def reached(self, newest: str, asked_at: datetime | None) -> None:
         """Move the bookmark to the newest date seen, never past the server's clock, never back."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from precoro_sandbox import Fault
+from starlette.responses import JSONResponse
 from tap_precoro.streams import Stopped
 from tap_precoro.tap import TapPrecoro
 
@@ -113,13 +114,14 @@ def test_what_a_line_has_beyond_its_columns_is_kept(serve, sync):
 def test_documents_come_oldest_change_first_so_that_a_broken_run_resumes(serve, sync):
     orders = [document(n, moment(29 - n)) for n in range(1, 28)]
     sandbox = serve({ORDERS: orders})
-    sandbox.faults.add(Fault("500", times=99, method="GET", path="/purchaseorders/10"))
+    # Down from the tenth on: once more is asked, as it might be a fault of that document alone.
+    sandbox.faults.add(Fault("500", times=99, skip=18, method="GET", path="/purchaseorders/"))
     broken = sync(sandbox, DETAILS, LINES)
     assert broken.failed == [DETAILS]
-    assert broken.bookmark(DETAILS) == broken.bookmark(LINES) == moment(29 - 11)
+    assert broken.bookmark(DETAILS) == broken.bookmark(LINES) == moment(29 - 9)
     sandbox.faults.clear()
     again = sync(sandbox, DETAILS, LINES, state=broken.state, overlap_seconds=0)
-    assert len(again.records(DETAILS)) == 10
+    assert len(again.records(DETAILS)) == 9
     everything = broken.records(DETAILS) + again.records(DETAILS)
     assert {record["idn"] for record in everything} == {str(n) for n in range(1, 28)}
     lines = broken.records(LINES) + again.records(LINES)
@@ -141,3 +143,122 @@ def test_a_test_of_the_connection_makes_no_request_twice(serve):
     assert tap.run_sync_dry_run(1, [tap.streams[name] for name in (ORDERS, DETAILS, LINES)])
     paths = [f"{each.path}?{each.query}" for each in sandbox.served]
     assert len(paths) == len(set(paths)) <= 4
+
+
+class Refusing:
+    """Answers instead of the sandbox's own, by path: a status, or a body of 200."""
+
+    def __init__(self, sandbox):
+        self.instead = {}
+        sandbox.app.spoil = self
+
+    def __call__(self, request, response):
+        instead = self.instead.get(request.url.path)
+        if instead is None:
+            return response
+        if isinstance(instead, int):
+            return JSONResponse({"message": "No."}, instead)
+        return JSONResponse(instead)
+
+
+def path_of(number):
+    return f"/purchaseorders/{number}"
+
+
+@pytest.mark.parametrize("order", ["oldest", "newest"])
+@pytest.mark.parametrize("instead", [403, 422, []], ids=str)
+def test_one_document_that_is_refused_holds_back_no_other(serve, sync, instead, order):
+    sandbox = serve({ORDERS: [document(n, moment(n)) for n in range(1, 8)]})
+    refusing = Refusing(sandbox)
+    refusing.instead = {path_of(3): instead}
+    first = sync(sandbox, DETAILS, LINES, detail_order=order)
+    assert first.failed == [DETAILS]
+    assert {each["idn"] for each in first.records(DETAILS)} == set("124567")
+    assert first.bookmark(DETAILS) == moment(7)
+    second = sync(sandbox, DETAILS, LINES, state=first.state, detail_order=order)
+    assert second.failed == [DETAILS]
+    assert second.requests.count("GET " + path_of(3)) == len(second.requests) - 1
+    refusing.instead = {}
+    third = sync(sandbox, DETAILS, LINES, state=second.state, detail_order=order)
+    assert not third.failed
+    assert [each["idn"] for each in third.records(DETAILS)] == ["3"]
+    assert {each["documentUpdateDate"] for each in third.records(LINES)} == {moment(3)}
+    fourth = sync(sandbox, DETAILS, LINES, state=third.state, detail_order=order)
+    assert fourth.requests == ["GET /purchaseorders"]
+
+
+def test_where_no_document_is_handed_out_three_are_asked_for(serve, sync):
+    sandbox = serve({ORDERS: [document(n, moment(n)) for n in range(1, 28)]}, speed=600)
+    Refusing(sandbox).instead = {path_of(n): 403 for n in range(1, 28)}
+    run = sync(sandbox, ORDERS, DETAILS)
+    assert not run.records(DETAILS)
+    assert len(run.records(ORDERS)) == 27
+    assert len([each for each in run.requests if each != "GET /purchaseorders"]) < 12
+
+
+def test_a_server_that_fails_at_two_documents_in_a_row_is_asked_for_no_third(serve, sync):
+    orders = [document(n, moment(n)) for n in range(1, 28)]
+    sandbox = serve({ORDERS: orders})
+    refusing = Refusing(sandbox)
+    refusing.instead = {path_of(n): 500 for n in range(10, 28)}
+    broken = sync(sandbox, DETAILS, LINES)
+    assert broken.failed == [DETAILS]
+    assert broken.bookmark(DETAILS) == moment(10)
+    refusing.instead = {}
+    again = sync(sandbox, DETAILS, LINES, state=broken.state)
+    everything = [each["idn"] for run in (broken, again) for each in run.records(DETAILS)]
+    assert sorted(everything, key=int) == [str(n) for n in range(1, 28)]
+
+
+def test_lines_in_a_list_with_gaps_are_lines_and_odd_ones_are_told(serve, sync):
+    order = document(1, moment(1))
+    sandbox = serve({ORDERS: [order]})
+    refusing = Refusing(sandbox)
+    gaps = {"0": {"id": 5, "name": "a"}, "2": {"id": 6, "name": "b"}}
+    refusing.instead = {path_of(1): {**order, "items": gaps}}
+    run = sync(sandbox, DETAILS, LINES)
+    assert [each["id"] for each in run.records(LINES)] == [5, 6]
+    refusing.instead = {path_of(1): {**order, "items": "none"}}
+    odd = sync(sandbox, LINES)
+    assert odd.failed == [LINES]
+
+
+def test_a_start_date_without_a_zone_is_in_utc(serve, sync):
+    sandbox = serve({ORDERS: [document(n, moment(n)) for n in range(1, 5)]})
+    run = sync(sandbox, ORDERS, DETAILS, start_date="2025-03-03")
+    assert not run.failed
+    assert {each["idn"] for each in run.records(DETAILS)} == {"3", "4"}
+
+
+def test_a_bookmark_that_is_no_date_is_named(serve, sync, caplog):
+    state = {"bookmarks": {ORDERS: {"replication_key_value": "garbage"}}}
+    run = sync(serve({ORDERS: [document(1, moment(1))]}), ORDERS, state=state)
+    assert run.failed == [ORDERS]
+    assert f"state: the entry of {ORDERS} holds no date" in caplog.text
+
+
+FIELDS, OPTIONS = "document_custom_fields", "document_custom_field_options"
+
+
+def test_a_field_that_is_gone_or_hidden_holds_back_no_other(serve, sync):
+    fields = [{"id": n, "name": f"F{n}"} for n in range(1, 4)]
+    options = [{"id": 10 * n, "name": "x", "field_id": n} for n in range(1, 4)]
+    sandbox = serve({FIELDS: fields, OPTIONS: options})
+    refusing = Refusing(sandbox)
+    path = next(each for each in _asked(sync(sandbox, OPTIONS)) if each.endswith("/2"))
+    refusing.instead = {path: 404}
+    gone = sync(sandbox, OPTIONS)
+    assert not gone.failed
+    assert {each["fieldId"] for each in gone.records(OPTIONS)} == {1, 3}
+    refusing.instead = {path: 403}
+    hidden = sync(sandbox, OPTIONS)
+    assert hidden.failed == [OPTIONS]
+    assert {each["fieldId"] for each in hidden.records(OPTIONS)} == {1, 3}
+    refusing.instead = {f"{path[:-1]}{n}": 403 for n in range(1, 4)}
+    closed = sync(sandbox, OPTIONS)
+    assert not closed.failed
+    assert not closed.records(OPTIONS)
+
+
+def _asked(run):
+    return [each.removeprefix("GET ") for each in run.requests]

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 import pytest
 from precoro_api.webhooks import Event, Spool
 from precoro_api.webhooks.receiver import Receiver
+from starlette.responses import JSONResponse
 from tap_precoro.forecast import forecast_of
 from tap_precoro.tap import TapPrecoro
 
@@ -405,3 +406,28 @@ def test_it_converges_though_events_are_lost_doubled_and_out_of_order(serve, spo
             found = {key: row[text] for (key,), row in job.tables[f"{table}_details"].items()}
             whole = [key for key, row in rows.items() if not row.get("parentData")]
             assert {key: found[key] for key in whole} == {key: there[key] for key in whole}
+
+
+def test_a_document_that_is_refused_holds_back_no_event_behind_it(sandbox, spool):
+    job = Job(sandbox, spool, *ORDERS)
+    job.run()
+    rows = list(sandbox.store.rows("purchase_orders").values())[2:5]
+    hidden = f"/purchaseorders/{rows[0]['idn']}"
+
+    def refuse(request, response):
+        if request.url.path == hidden:
+            return JSONResponse({"message": "Access Denied."}, 403)
+        return response
+
+    sandbox.app.spoil = refuse
+    for row in rows:
+        sandbox.store.change("purchase_orders", row, {"note": "changed"})
+        job.tell(ORDER, row)
+    job.run(code=1)
+    details = job.tables["purchase_orders_details"]
+    assert [details[row["id"],]["note"] == "changed" for row in rows] == [False, True, True]
+    assert job.run() == []
+    sandbox.app.spoil = None
+    job.later(24)
+    assert f"GET {hidden}" in job.run()
+    assert details[rows[0]["id"],]["note"] == "changed"

@@ -457,3 +457,61 @@ def test_a_process_that_is_killed_again_and_again_sends_every_detail_once(serve,
     )
     details = Counter(each.path for each in sandbox.served if each.path != "/purchaseorders")
     assert details.total() == 120 + 5  # those whose answer the kill took away
+
+
+@pytest.mark.parametrize("newest", [False, True])
+@pytest.mark.parametrize("most", [2, 6, 40])
+@pytest.mark.parametrize("limit", [7, 150, 299])
+def test_more_documents_in_the_overlap_than_the_state_has_room_for_are_fetched_once(
+    monkeypatch: pytest.MonkeyPatch, most: int, limit: int, *, newest: bool
+) -> None:
+    monkeypatch.setattr(Memory.write, "__kwdefaults__", {"most": most})
+    archive = Archive()
+    for number in range(300):
+        archive.make(archive.now - 150 + number / 3)
+    archive.now += 1
+    while not archive.run(limit, newest=newest):
+        archive.now += 1
+    assert archive.missing() == set()
+    assert set(archive.fetches.values()) == {1}
+    archive.now += 400
+    archive.run(newest=newest)
+    assert sum(archive.fetches.values()) == 300
+
+
+@pytest.mark.parametrize("newest", [False, True])
+def test_what_changes_in_a_group_costs_that_group_again(*, newest: bool) -> None:
+    archive = Archive()
+    for number in range(300):
+        archive.make(archive.now - 150 + number / 3)
+    archive.now += 1
+    archive.run(newest=newest)
+    archive.now += 1
+    archive.change(archive.documents[10])
+    late = archive.make(archive.now - 100, appears=archive.now)
+    archive.now += 1
+    archive.run(newest=newest)
+    assert archive.missing() == set()
+    assert archive.have[late.idn] == late.version
+    groups = 40 // 2 // 6
+    assert sum(archive.fetches.values()) <= 302 + 2 * -(-280 // groups)
+
+
+def test_a_refused_document_is_due_until_it_is_handed_out() -> None:
+    archive = Archive()
+    for number in range(3):
+        archive.make(number)
+    for _ in range(3):
+        memory = Memory.of(archive.state, "", archive.overlap)
+        due = sorted(memory.due(archive.listing(memory.since()), at(archive.now), archive.overlap))
+        assert "2" in {each.idn for each in due}
+        for number, each in enumerate(due, start=1):
+            following = due[number] if number < len(due) else None
+            memory.took(each, following, refused=each.idn == "2")
+        archive.save(memory)
+        archive.now += 1000
+    assert [each.idn for each in due] == ["2"]
+    memory.answered("2", refused=False)
+    archive.save(memory)
+    again = Memory.of(archive.state, "", archive.overlap)
+    assert not again.due(archive.listing(again.since()), at(archive.now), archive.overlap)
