@@ -47,10 +47,12 @@ class PrecoroError(Exception):
     """Something that Precoro, or the way to it, refused.
 
     `resource` and `key` say which record, `status` is the HTTP status (None without an answer),
-    `said` holds the API's own words, `did` what was tried.
+    `said` holds the API's own words, `did` what was tried. `advice_on_lists` goes before `advice`
+    where a list was to be read.
     """
 
     advice = ""
+    advice_on_lists = ""
 
     def __init__(
         self,
@@ -60,7 +62,10 @@ class PrecoroError(Exception):
         key: str | None = None,
         status: int | None = None,
         said: str = "",
+        reads: bool = False,
     ) -> None:
+        if reads and self.advice_on_lists:
+            self.advice = "" if key else self.advice_on_lists
         self.did = did
         self.resource = resource
         self.key = key
@@ -98,9 +103,10 @@ class NotFound(PrecoroError):
 
 
 class Rejected(PrecoroError):
-    """400, 422 and the like: the API understood, and refused this record."""
+    """400, 422 and the like: the API understood, and refused this record, or this question."""
 
     advice = "Mend the record at its source; nothing was written for it."
+    advice_on_lists = "Mend the filters or settings of this stream."
 
 
 class TryLater(PrecoroError):

@@ -46,7 +46,14 @@ class Message:
         self, kind: type[errors.PrecoroError], did: str, status: int | None = None, said: str = ""
     ) -> errors.PrecoroError:
         """An error about this request."""
-        return kind(did, resource=self.resource, key=self.key, status=status, said=said)
+        return kind(
+            did,
+            resource=self.resource,
+            key=self.key,
+            status=status,
+            said=said,
+            reads=self.endpoint.method == "GET",
+        )
 
 
 @dataclass(frozen=True)

@@ -90,6 +90,21 @@ def test_the_message_says_who_what_and_why_and_what_to_do(
     )
 
 
+def test_a_list_that_is_refused_is_mended_in_the_settings_and_a_record_in_none(
+    odd_server: Callable[..., Any], client_of: Callable[..., Any]
+) -> None:
+    client = client_of(odd_server([(400, JSON, b'{"message": "Because."}')]).url)
+    with pytest.raises(errors.Rejected) as caught:
+        next(client.pages(SUPPLIERS))
+    assert str(caught.value) == (
+        "suppliers: Precoro refused GET (400): Because. Mend the filters or settings of this "
+        "stream."
+    )
+    with pytest.raises(errors.Rejected) as caught:
+        client.detail(SUPPLIERS, 17)
+    assert str(caught.value) == "suppliers 17: Precoro refused GET (400): Because."
+
+
 @pytest.mark.parametrize(
     ("error", "text"),
     [

@@ -285,6 +285,81 @@ def test_a_list_that_moves_under_every_reading_fails_aloud(company, dialect):
     assert not reading.whole
 
 
+# Lists that cannot be counted
+
+
+def odd_shelf(many=25, **odd):
+    """A list of rows a minute apart, the last an hour ago."""
+    shelf = Shelf("id_asc", totals=odd.pop("totals", True), dates=("updateDate",), deeds=[], **odd)
+    for _ in range(many):
+        shelf.add()
+        shelf.now += timedelta(seconds=60)
+    shelf.now += timedelta(hours=1)
+    return shelf
+
+
+@pytest.mark.parametrize(
+    ("odd", "readings", "told"),
+    [
+        ({"more": 1}, 2, "its total does not match its rows (26 and 25)"),
+        ({"more": -1}, 2, "its total does not match its rows (24 and 25)"),
+        ({"twice": 0}, 2, "id 1000 is listed twice"),
+        ({"twice": 0, "totals": False}, 2, "id 1000 is listed twice"),
+        ({"twice": 0, "more": 1}, 2, "id 1000 is listed twice"),
+        ({"twice": 3, "beside": True}, 2, "id 10000 is listed twice"),
+        ({"twice": 9, "beside": True}, 3, "id 55000 is listed twice"),
+    ],
+    ids=str,
+)
+def test_a_quiet_list_that_cannot_be_counted_is_whole_aloud(odd, readings, told, caplog):
+    shelf = odd_shelf(**odd)
+    if isinstance(shelf.twice, int):
+        shelf.twice = shelf.rows[shelf.twice]["id"]
+    reading = Reading(shelf, SUPPLIERS)
+    assert ids(reading.rows()) == ids(shelf.rows)
+    assert reading.whole
+    assert reading.readings == readings
+    (warning,) = (each.getMessage() for each in caplog.records if each.levelname == "WARNING")
+    assert warning == (
+        f"suppliers: {told}; {readings} readings showed the same, so it is taken as whole."
+    )
+
+
+def test_a_total_that_is_too_small_may_hide_rows_behind_a_full_page():
+    reading = Reading(odd_shelf(20, more=-1), SUPPLIERS)
+    with pytest.raises(UnexpectedAnswer, match="12 readings"):
+        list(reading.rows())
+    assert not reading.whole
+
+
+def test_a_list_that_cannot_be_counted_and_changes_is_read_on_until_it_is_quiet():
+    shelf = odd_shelf(more=1, tick=2.0)
+    first = shelf.rows[0]
+    shelf.deeds = [Deed(1, "remove", 0, 1.0), Deed(5, "change", 3, 1.0), Deed(8, "change", 3, 1.0)]
+    reading = Reading(shelf, SUPPLIERS)
+    handed = {row["id"]: row["version"] for row in reading.rows()}
+    assert handed == {row["id"]: row["version"] for row in shelf.rows} | {first["id"]: 1}
+    assert reading.readings > 3
+
+
+def test_a_list_with_a_row_of_the_second_in_which_it_was_asked_for_is_not_quiet_yet():
+    shelf = odd_shelf(24, more=1, tick=0.5)
+    shelf.add()
+    reading = Reading(shelf, SUPPLIERS)
+    assert ids(reading.rows()) == ids(shelf.rows)
+    assert reading.readings == 3  # the second one begins later, and the third shows the same
+
+
+def test_a_row_that_comes_and_goes_in_each_of_two_readings_makes_no_quiet_list():
+    # Each time the new row pushes the others back by one, and the twentieth slips by.
+    shelf = odd_shelf(40, tick=1.0)
+    shelf.order = "id_desc"
+    made = ids(shelf.rows)
+    for look in (0, 4):
+        shelf.deeds += [Deed(look + 1, "add", 0, 1.0), Deed(look + 2, "remove", -1, 1.0)]
+    assert made <= ids(Reading(shelf, SUPPLIERS).rows())
+
+
 def test_a_server_with_pages_of_its_own_size_is_read_whole(odd_server, client_of):
     rows = [{"id": number, "updateDate": "2025-01-01T00:00:00+00:00"} for number in range(50)]
 
@@ -314,7 +389,11 @@ class Deed:
 
 @dataclass
 class Shelf:
-    """A list that people change between two requests, read the way a client reads lists."""
+    """A list that people change between two requests, read the way a client reads lists.
+
+    Its total counts `more` rows than there are; `twice` names a row that is listed a second time,
+    `beside` itself or at the end. Each request takes `tick` seconds.
+    """
 
     order: str
     totals: bool
@@ -322,6 +401,10 @@ class Shelf:
     deeds: list[Deed]
     rows: list[dict[str, Any]] = field(default_factory=list)
     now: datetime = datetime(2027, 1, 15, 8, tzinfo=timezone.utc)
+    more: int = 0
+    twice: int | None = None
+    beside: bool = False
+    tick: float = 0.0
     requests: int = 0
     looks: int = 0
     events: int = 0
@@ -380,14 +463,19 @@ class Shelf:
             self.order, lambda r: (r["updateDate"], r["id"])
         )
         listed.sort(key=key)
+        if self.twice is not None:
+            again = [place for place, row in enumerate(listed) if row["id"] == self.twice]
+            for place in again:
+                listed.insert(place if self.beside else len(listed), listed[place])
         shown = [
             {name: row[name] for name in ("id", "version", *self.dates)}
             for row in listed[(number - 1) * SIZE : number * SIZE]
         ]
-        told = {"total": len(listed)} if self.totals else {}
+        told = {"total": len(listed) + self.more} if self.totals else {}
         pagination = {"has_next_page": number * SIZE < len(listed), **told}
         page = page_of({"data": shown, "meta": {"pagination": pagination}}, number, self.now)
         self.requests += 1
+        self.now += timedelta(seconds=self.tick)
         for deed in self.deeds:
             if deed.after == self.requests:
                 self.happens(deed)
@@ -413,9 +501,10 @@ deeds = st.builds(
     many=st.integers(0, 34),
     spread=st.sampled_from((0, 1, 60)),
     narrowed=st.sampled_from(("no", "since", "filter")),
+    odd=st.sampled_from(("no", "no", "total", "beside", "twice", "both")),
     deeds=st.lists(deeds, max_size=7),
 )
-def test_none_that_stood_still_is_missed(order, totals, dates, many, spread, narrowed, deeds):
+def test_none_that_stood_still_is_missed(order, totals, dates, many, spread, narrowed, odd, deeds):
     if narrowed != "no" and "updateDate" not in dates:
         dates = (*dates, "updateDate")
     shelf = Shelf(order, totals, dates, deeds)
@@ -425,6 +514,10 @@ def test_none_that_stood_still_is_missed(order, totals, dates, many, spread, nar
         if narrowed == "filter" and number % 3 == 0:
             shelf.rows[-1]["on"] = 0
         shelf.now += timedelta(seconds=spread)
+    if odd != "no":
+        shelf.more = odd in ("total", "both")
+        shelf.twice = None if odd == "total" or not many else shelf.rows[many // 2]["id"]
+        shelf.beside, shelf.tick = odd == "beside", 2.0
     before = {row["id"]: row["version"] for row in shelf.rows}
     filters = [("on", "1")] if narrowed == "filter" else []
     reading = Reading(shelf, SUPPLIERS, since=since, filters=filters)

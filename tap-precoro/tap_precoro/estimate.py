@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from precoro_api import BadCredentials, NotAllowed, NotFound, PrecoroError, QuotaSpent
 from precoro_api.resources import CUSTOM_VALUES
@@ -38,7 +38,6 @@ __all__ = ["AT_LEAST", "UP_TO", "Need", "needs_of"]
 
 UP_TO, AT_LEAST = "up to", "at least"
 _NO_TOTAL = "unknown (the API tells no total)"
-_BORN = ("createDate", "uploadDate")
 
 
 @dataclass(frozen=True)
@@ -142,7 +141,7 @@ class _Asking:
         size = self._tap.client.page_size
         pages = max(1, math.ceil(rows / size)) if reading.resource.paged else 1
         # Rows whose dates prove nothing are read twice: a second reading must find the same.
-        twice = pages > 1 and not all(_says_enough(reading, row) for row in page.rows)
+        twice = pages > 1 and not all(map(reading.is_dated, page.rows))
         return Need(stream, rows, 2 * pages if twice else pages)
 
     # Kinds of streams
@@ -252,13 +251,6 @@ def _total(page: Page) -> int | None:
 
 def _is_whole(page: Page) -> bool:
     return _total(page) == len(page.rows)
-
-
-def _says_enough(reading: Reading, row: Mapping[str, Any]) -> bool:
-    """Whether its dates tell a reading that a row was there all the time."""
-    return bool(reading.changed(row)) or (
-        not reading.may_return and any(row.get(name) for name in _BORN)
-    )
 
 
 def _due(resource: Resource, readers: tuple[DocumentStream, ...], page: Page) -> set[Listed]:

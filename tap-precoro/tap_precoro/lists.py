@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from precoro_api import Confidence
+from precoro_api import Confidence, QuotaSpent
 from precoro_api.encoding import filter_day
 from precoro_api.resources import CUSTOM_VALUES
 from precoro_api.settings import Setting
 from typing_extensions import override
 
+from tap_precoro.list_filter import ListFilter
+from tap_precoro.resume import digest_of
 from tap_precoro.streams import PrecoroStream, utc_text
+from tap_precoro.tally import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from precoro_api import Resource
+    from precoro_api import Reading, Resource
+    from precoro_api.paging import Page
 
     from tap_precoro.resume import Listed
     from tap_precoro.tap import TapPrecoro
     from tap_precoro.values import ValueStream
 
-__all__ = ["PAYMENTS_WINDOW", "ListStream"]
+__all__ = ["PAYMENTS_WINDOW", "ListStream", "pages_of"]
 
 PAYMENTS_WINDOW = Setting(
     "payments_window_days",
@@ -83,6 +88,7 @@ class ListStream(PrecoroStream):
                 if not changed or changed >= due:
                     yield from self._with_values(record, row)
         self.check_keys(keyless)
+        self._remember_whole(asked_at)
         if listing:
             listing.complete(asked_at)
         if self.replication_key:
@@ -109,15 +115,11 @@ class ListStream(PrecoroStream):
         """Rows page by page, until the list is read whole, and when its first page was read."""
         window = self.window
         reading = self.precoro.reading(self.resource, since, [*window.items()])
-        for number, page in enumerate(reading.pages(), start=1):
+        for number, page in enumerate(pages_of(self, reading), start=1):
             last = not page.has_next and since is None and not window
             self.keys.look(self.client.quota, page.rows, whole=last)
             self.precoro.progress.at(self.name, "page", number, page.total_pages)
-            self.precoro.check_filter(self.resource, page.rows)
             yield page.rows, reading.asked_at
-        if self._days is not None and reading.asked_at is not None:
-            self.stream_state["read_whole"] = utc_text(reading.asked_at)
-            self.state_manager.is_flushed = False
 
     # Payments, which have no date of change
 
@@ -127,14 +129,34 @@ class ListStream(PrecoroStream):
         return days if self.resource.window else None
 
     @property
+    def _narrowed(self) -> str:
+        """What tells the filters of the settings from others; "" where there are none."""
+        chosen = self.precoro.filters.get(self.resource.name, ListFilter()).params
+        return digest_of({"filters": sorted(chosen)}) if chosen else ""
+
+    def _remember_whole(self, asked_at: datetime | None) -> None:
+        """Remember that everything up to then was read, as far as the filters let it through."""
+        if self._days is None or asked_at is None:
+            return
+        state = self.stream_state
+        state["read_whole"] = utc_text(asked_at)
+        state.pop("read_whole_filters", None)
+        if self._narrowed:
+            state["read_whole_filters"] = self._narrowed
+        self.state_manager.is_flushed = False
+
+    @property
     def window(self) -> dict[str, str]:
-        """The filter for the last days, once everything before them was read.
+        """The filter for the last days, once everything before them was read with these filters.
 
         It goes back to the day before the last run, too, where that is longer ago.
         """
-        read = self.stream_state.get("read_whole")
+        state = self.stream_state
+        read = state.get("read_whole")
         if self.resource.window is None or self._days is None or not read:
             return {}
+        if state.get("read_whole_filters", "") != self._narrowed:
+            return {}  # others may let through what was never read
         now = datetime.fromtimestamp(self.client.quota.server_now(), timezone.utc)
         begin = now - timedelta(days=self._days)
         if isinstance(read, str):
@@ -145,3 +167,53 @@ class ListStream(PrecoroStream):
 def _holder(resource: Resource) -> str | None:
     """The field that holds a row's custom values, if it has them."""
     return next((name for name in CUSTOM_VALUES if name in resource.by_name), None)
+
+
+def pages_of(stream: PrecoroStream, reading: Reading) -> Iterator[Page]:
+    """The pages of a list, and aloud what becomes of it where the budget ends before it does.
+
+    Its bookmark moves at its end only, so the next run begins it anew: one that takes more requests
+    than a run may send is never read whole.
+    """
+    of: int | None = None
+    read = number = looks = 0
+    endless = False
+    try:
+        for page in reading.pages():
+            read, number = read + 1, page.number
+            if reading.readings > looks:
+                looks, of = reading.readings, _pages_in(page, stream.client.page_size)
+                endless = endless or _is_endless(stream, read - 1 + (of or 1))
+            yield page
+    except QuotaSpent as problem:
+        left = max(1, (of or 0) - number)
+        endless = endless or _is_endless(stream, read + left)
+        again = f"Run again {problem.resets_at}; this list begins anew then."
+        never = "However often it runs again, this list is never read whole."
+        if read:
+            problem.advice = never if endless else again
+        stream.tally.pages, stream.tally.at_least = of or read + 1, of is None or looks > 1
+        raise
+
+
+def _pages_in(page: Page, size: int) -> int | None:
+    """How many pages a list has, as one of them tells."""
+    if page.total_pages is not None or page.total is None:
+        return page.total_pages
+    return max(1, math.ceil(page.total / size))
+
+
+def _is_endless(stream: PrecoroStream, needed: int) -> bool:
+    """Whether a run may not send what a list needs, which is said aloud."""
+    most = stream.client.quota.policy.max_requests
+    if most is None or needed <= most:
+        return False
+    stream.logger.warning(
+        "%s needs %s in one run, max_requests allows %s: it can never be read whole; raise "
+        "max_requests to at least %d.",
+        stream.name,
+        counted(needed, "request"),
+        f"{most:,}",
+        needed,
+    )
+    return True

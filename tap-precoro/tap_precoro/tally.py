@@ -35,7 +35,8 @@ class StreamTally:
     """One stream: what was read and sent, why it ended early if it did, and what is left.
 
     `source` is the stream whose requests bring its records, if these are not its own. `left`
-    counts documents whose details are still to be fetched, each a request. `unknown` are keys
+    counts documents whose details are still to be fetched, each a request; `pages` those of a list
+    that was cut, which begins anew; `at_least` says that they may be more. `unknown` are keys
     without a column, with their type; `vanished` keys that used to come.
     """
 
@@ -46,6 +47,8 @@ class StreamTally:
     requests: int = 0
     retries: int = 0
     left: int = 0
+    pages: int = 0
+    at_least: bool = True
     skipped: str = ""
     failed: str = ""
     unknown: dict[str, str] = field(default_factory=dict)
@@ -107,13 +110,26 @@ class Tally:
     @property
     def ahead(self) -> str:
         """What a run that the budget stopped has still before it, as sentences."""
-        sentences = []
-        if self.left:
-            needed = counted(sum(self.left.values()), "request")
-            sentences.append(f"Still needed: {needed} for {_documents(self.left)}.")
-        if self.not_begun:
-            sentences.append(f"Not begun: {', '.join(self.not_begun)}.")
+        sentences, not_begun, cut = [], self.not_begun, self._cut
+        if self.left or cut or not_begun:
+            many = sum(self.left.values()) + sum(cut.values())
+            unsure = not_begun or any(self.by_stream[name].at_least for name in cut)
+            needed = f"{'at least ' if unsure else ''}{counted(many or 1, 'request')}"
+            what = [_documents(self.left)] if self.left else []
+            what += [f"{name} {counted(pages, 'page')}" for name, pages in cut.items()]
+            sentences.append(f"Still needed: {needed}{' for ' if what else ''}{', '.join(what)}.")
+        if not_begun:
+            sentences.append(f"Not begun: {', '.join(not_begun)}.")
         return " ".join(sentences)
+
+    @property
+    def _cut(self) -> dict[str, int]:
+        """The streams that were stopped before their end, and the pages of their lists."""
+        return {
+            name: max(1, tally.pages)
+            for name, tally in self.by_stream.items()
+            if self.outcome(name) == "stopped" and not tally.source
+        }
 
     def outcome(self, stream: str) -> str:
         """How a stream ended: `read`, `skipped`, `failed`, `left 120`, `stopped`, `not begun`."""

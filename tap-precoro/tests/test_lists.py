@@ -4,11 +4,13 @@ import json
 import logging
 from datetime import datetime, timezone
 from decimal import Decimal
+from urllib.parse import quote
 
 import pytest
 from precoro_api import BY_NAME, RESOURCES, BadCredentials
 from tap_precoro.tap import TapPrecoro
 
+WINDOW = quote(BY_NAME["payments"].window.name)
 JAN, FEB, MAR = (f"2025-0{month}-01T00:00:00+00:00" for month in (1, 2, 3))
 
 
@@ -184,3 +186,32 @@ def test_a_catalog_does_not_name_the_company_twice(serve):
     catalog = TapPrecoro(config=config).catalog_dict
     again = TapPrecoro(config=config, catalog=catalog)
     assert tuple(again.streams["suppliers"].primary_keys) == ("company", "id")
+
+
+def payment(number, **more):
+    return {"id": number, "idn": str(number), "createDate": JAN, **more}
+
+
+def test_the_window_of_payments_opens_only_when_all_of_them_came(serve, sync):
+    sandbox = serve({"payments": [payment(1)]})
+    (row,) = sandbox.store.rows("payments").values()
+    row["id"] = None
+    run = sync(sandbox, "payments", payments_window_days=30)
+    assert run.failed == ["payments"]
+    assert "read_whole" not in run.state["bookmarks"].get("payments", {})
+    row["id"] = 1
+    run = sync(sandbox, "payments", payments_window_days=30)
+    assert "read_whole" in run.state["bookmarks"]["payments"]
+
+
+@pytest.mark.parametrize("wider", [{}, {"payments": {"params": {"status[]": [1, 2]}}}], ids=str)
+def test_filters_that_let_more_through_bring_payments_from_before_the_window(serve, sync, wider):
+    sandbox = serve({"payments": [payment(1)]})
+    narrow = {"payments": {"params": {"status[]": [1]}}}
+    first = sync(sandbox, "payments", payments_window_days=30, filters=narrow)
+    sync(sandbox, "payments", payments_window_days=30, filters=narrow, state=first.state)
+    assert WINDOW in sandbox.served[-1].query
+    again = sync(sandbox, "payments", payments_window_days=30, filters=wider, state=first.state)
+    assert WINDOW not in sandbox.served[-1].query
+    sync(sandbox, "payments", payments_window_days=30, filters=wider, state=again.state)
+    assert WINDOW in sandbox.served[-1].query
