@@ -17,6 +17,7 @@ from typing_extensions import override
 
 from tap_precoro.invoices import MARKS, is_invoice, marks_of
 from tap_precoro.listing import changed_of
+from tap_precoro.lists import pages_of
 from tap_precoro.refusals import Refusals
 from tap_precoro.resume import Listed, Memory
 from tap_precoro.streams import PrecoroStream, in_state, utc_text
@@ -269,9 +270,8 @@ class Fetch:
         if listing.whole or (self.leader.testing and listing.begun):
             return listing
         reading = self._tap.reading(self._resource, listing.earliest())
-        for number, page in enumerate(reading.pages(), start=1):
+        for number, page in enumerate(pages_of(self.leader, reading), start=1):
             self._tap.progress.at(self.leader.name, "page", number, page.total_pages)
-            self._tap.check_filter(self._resource, page.rows)
             for row in page.rows:
                 listing.note(row)
             if self.leader.testing:

@@ -29,7 +29,7 @@ def document(number, **more):
 def serve(serve):
     """Sandboxes without limits, so that a busy machine is sent no request again."""
     unlimited = {"minute_limit": 0, "hour_limit": 0, "day_limit": 0, "duplicate_limiter": "off"}
-    return lambda rows=None: serve(rows or {}, switches=unlimited)
+    return lambda rows=None, **more: serve(rows or {}, switches=unlimited, **more)
 
 
 class Told:
