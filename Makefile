@@ -8,7 +8,8 @@ export MELTANO_CLI_DISABLE_VERSION_CHECK := 1
 
 PYTHON ?= python3
 BIN := .venv/bin
-PLUGINS := tap-precoro tap-jsonl tap-postgres target-precoro target-duckdb target-postgres precoro-sandbox
+OUR_PLUGINS := tap-precoro target-precoro precoro-sandbox
+OTHER_PLUGINS := tap-jsonl tap-postgres target-duckdb target-postgres
 MEMBERS := precoro-api precoro-sandbox tap-precoro target-precoro
 UV = $(shell command -v uv || echo .tools/bin/uv)
 
@@ -21,14 +22,18 @@ install: .venv/.installed .meltano/.installed ## the commands in .venv/bin, and 
 	@$(PYTHON) -c 'import sys; ok = (3, 10) <= sys.version_info[:2] <= (3, 13); \
 	  sys.exit(0 if ok else "Python 3.10 to 3.13 is needed, this is %d.%d: make PYTHON=python3.12 …" % sys.version_info[:2])'
 	@command -v uv >/dev/null || test -x .tools/bin/uv || { echo "Fetching uv …"; \
-	  $(PYTHON) -m venv .tools && .tools/bin/pip install -q --disable-pip-version-check uv; }
+	  $(PYTHON) -m venv .tools && awk '/^[a-z]/ {on = /^uv==/} on' constraints.txt > .tools/uv.txt && \
+	  .tools/bin/pip install -q --disable-pip-version-check --require-hashes -r .tools/uv.txt; }
 	$(UV) venv -q --clear --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .venv
 	VIRTUAL_ENV=.venv $(UV) pip install -q --require-hashes -r constraints.txt
 	VIRTUAL_ENV=.venv $(UV) pip install -q --no-deps --no-build-isolation $(MEMBERS:%=-e ./%)
 	@touch $@
 
+# The others insist on versions of their own, which are not those of constraints.txt.
 .meltano/.installed: .venv/.installed meltano.yml
-	$(BIN)/meltano --log-level warning install --force $(PLUGINS)
+	UV_CONSTRAINT=constraints.txt UV_BUILD_CONSTRAINT=constraints.txt \
+	  $(BIN)/meltano --log-level warning install --force $(OUR_PLUGINS)
+	$(BIN)/meltano --log-level warning install --force $(OTHER_PLUGINS)
 	@touch $@
 
 demo: install ## Precoro to a warehouse and an ERP to Precoro, on the sandbox
@@ -47,7 +52,7 @@ check: install ## lint, types, and whether the generated docs are fresh
 recipes: install ## every recipe of examples/, the two-way ones for twenty rounds; writes their table
 	RECIPES_TABLE=examples/README.md RECIPES_ROUNDS=20 $(BIN)/python -m pytest examples
 
-proof: install ## kill, starve and lie to it, for twenty minutes; writes docs/proof.md
+proof: install ## kill, starve and lie to it, for half an hour; writes docs/proof.md
 	$(BIN)/python -m proof
 
 wheels: install ## build the wheels and install them the ways users do

@@ -1,6 +1,7 @@
 """The stage of the recipes: a local Precoro, an ERP's database of its own, and `meltano run`.
 
-With RECIPES_TABLE the figures of all recipes that ran go into that file, between its markers.
+With RECIPES_TABLE the figures of all recipes go into that file, between its markers, if every test
+passed.
 """
 
 from __future__ import annotations
@@ -175,8 +176,22 @@ def erp(request: pytest.FixtureRequest) -> Iterator[Database]:
             server.execute(f"drop database {name} with (force)")
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print the figures, and put them into the file that RECIPES_TABLE names."""
+def _missing(terminalreporter: Any, exitstatus: int) -> str:
+    """Why these figures are not those of all recipes; empty if they are."""
+    many = {
+        kind: len(terminalreporter.stats.get(kind, [])) for kind in ("failed", "error", "skipped")
+    }
+    if any(many.values()):
+        return ", ".join(f"{count} {kind}" for kind, count in many.items() if count)
+    recipes = {path.parent.name for path in Path(__file__).parent.glob("*/test_recipe.py")}
+    absent = recipes - {folder for folder, *_ in FIGURES}
+    if absent:
+        return f"nothing was told of {', '.join(sorted(absent))}"
+    return f"pytest ended with {int(exitstatus)}" if exitstatus else ""
+
+
+def pytest_terminal_summary(terminalreporter: Any, exitstatus: int) -> None:
+    """Print the figures; if all recipes passed, put them into the file that RECIPES_TABLE names."""
     if not FIGURES:
         return
     lines = [
@@ -190,7 +205,10 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     for line in lines:
         terminalreporter.write_line(line)
     file = os.environ.get("RECIPES_TABLE")
-    if file:
+    missing = _missing(terminalreporter, exitstatus)
+    if file and missing:
+        terminalreporter.write_line(f"{file} keeps its table: {missing}.", red=True)
+    elif file:
         path = Path(file)
         block = "\n".join(["<!-- recipes -->", *lines, "<!-- /recipes -->"])
         text = path.read_text(encoding="utf-8")

@@ -9,6 +9,7 @@ import os
 import platform
 import sys
 import time
+from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -16,14 +17,15 @@ from pathlib import Path
 
 from proof import bad_input
 from proof.bugs import BUGS
-from proof.campaigns import CAMPAIGNS, campaign, caught
+from proof.campaigns import CAMPAIGNS, CONTROLS, campaign, caught
 from proof.disk import CASES
 from proof.others import SHAPES
 from proof.story import Story, Verdict
 
 _PAGE = Path(__file__).resolve().parent.parent / "docs" / "proof.md"
 _STORIES = {
-    "`meltano run`, tap or target or both killed": 3,
+    "`meltano run` of another tap and the target, killed": 3,
+    "`meltano run` of the tap and a loader, killed": 3,
     "plain pipe, tap or target or both killed": 4,
     "server, killed": 8,
     "server that stalls": 6,
@@ -43,6 +45,15 @@ _KILLED = {
     "tap, killed, on a bad way": 0.1,
 }
 """The share of the kills that each has."""
+_TOLD = {
+    "wrong values": "exit 2, no request, the setting is named",
+    "maps of words that mean nothing, to the tap": "exit 2 at the first row, the setting is named",
+    "settings that do not exist": "exit 0, they are named; records of the target are in place",
+    "empty or huge values that the target takes": "exit 0, its records are in place, and its STATE",
+    "empty or huge values that the tap takes": "exit 0, no traceback; no more is looked at",
+}
+"""The kinds of settings, and what is looked at with each."""
+_NOT_LOOKED_AT = "\N{EN DASH}"
 
 
 def main() -> int:
@@ -72,9 +83,11 @@ def main() -> int:
         for bug in BUGS:
             tried, story = caught(bug, seed=options.seed)
             fine = fine and tried > 0
-            controls.append(
-                f"| {bug} | {_words(story) if tried else '**not noticed**'} | {tried} |"
-            )
+            must = " and ".join(name.replace("_", " ") for name in CONTROLS[bug].wrong)
+            what = _words(story) if tried else f"**not noticed** {_words(story)}"
+            controls.append(f"| {bug} | {must} | {what} | {tried} |")
+            for note in () if tried else story.notes:
+                print(f"  {bug}: {note}", file=sys.stderr)
             print(controls[-1], flush=True)
         rows = bad_input.campaign(heard=_tell_if_wrong)
         fine = fine and all(row.ok for row in rows)
@@ -83,9 +96,7 @@ def main() -> int:
             for row in rows
             if row.group != "settings" or not row.ok
         ]
-        right = [row for row in rows if row.group == "settings" and row.ok]
-        told = "exit 2, no request, the setting is named; or what its page says"
-        inputs.append(f"| settings | {len(right):,} wrong values of all settings | {told} |")
+        inputs += _settings([row for row in rows if row.group == "settings" and row.ok])
         attempts = fuzzing.result()
         fuzzed = ", ".join(f"{many:,} of {name}" for name, many in attempts.items())
         inputs.append(f"| fuzz | {options.fuzz} s | {fuzzed}: nothing found |")
@@ -95,7 +106,7 @@ def main() -> int:
         tables = {
             "when": [_when(options.seed, (time.monotonic() - began) / 60)],
             "campaigns": _table(head, lines),
-            "controls": _table(["Bug", "What was found", "stories"], controls),
+            "controls": _table(["Bug", "Must be found", "Found", "stories"], controls),
             "inputs": ["| Group | Case | Outcome |", "| --- | --- | --- |", *inputs],
         }
         _PAGE.write_text(_page(tables), encoding="utf-8")
@@ -112,7 +123,7 @@ def _campaign(name: str, options: argparse.Namespace) -> Story:
     total = Story()
     for story in campaign(name, seed=seed, stories=stories, kills=kills):
         total += story
-        for note in story.notes:
+        for note in (*story.notes, *story.undone):
             print(f"  {name}: {note}", file=sys.stderr)
     print(_row(name, total), flush=True)
     return total
@@ -127,16 +138,35 @@ def _outcome(row: bad_input.Row) -> str:
     return row.outcome if row.ok else f"**{row.told}**"
 
 
+def _settings(rows: list[bad_input.Row]) -> list[str]:
+    """Lines of the table that hold many settings each, by what is looked at."""
+    kinds = Counter(_kind_of(row) for row in rows)
+    lines = [f"| settings | {kinds.pop(kind):,} {kind} | {told} |" for kind, told in _TOLD.items()]
+    assert not kinds, f"rows that the table leaves out: {kinds}"
+    return lines
+
+
+def _kind_of(row: bad_input.Row) -> str:
+    refused, at_last, unknown, by_target, by_tap = _TOLD
+    if row.outcome.startswith("exit 2"):
+        return refused if "no request" in row.outcome else at_last
+    if "says" in row.outcome:
+        return unknown
+    return by_target if "in place" in row.outcome else by_tap
+
+
 def _row(name: str, story: Story) -> str:
     wrong = [getattr(story.verdict, each) for each in Verdict.names()]
     cells = [story.stories, story.runs, story.kills, story.faults, story.requests, *wrong]
-    return f"| {name} | {' | '.join(f'{each:,}' for each in cells)} | {len(story.notes)} |"
+    cells.append(len(story.notes) + len(story.undone))
+    shown = [_NOT_LOOKED_AT if each is None else f"{each:,}" for each in cells]
+    return f"| {name} | {' | '.join(shown)} |"
 
 
 def _words(story: Story) -> str:
     wrong = {name: getattr(story.verdict, name) for name in Verdict.names()}
     found = [f"{many} {name.replace('_', ' ')}" for name, many in wrong.items() if many]
-    return ", ".join(found) or "never done"
+    return ", ".join(found)
 
 
 def _page(tables: dict[str, list[str]]) -> str:

@@ -11,29 +11,52 @@ from precoro_api.message import Message
 from precoro_api.quota import Quota
 from tap_precoro.resume import Memory
 from tap_precoro.streams import PrecoroStream
+from target_precoro import payments
 from target_precoro.held_states import HeldStates
 from target_precoro.journal import Begun, Journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
 
 __all__ = ["BUGS", "commit"]
 
 _numbers = count(1)
 
 
+def _patch(owner: type | ModuleType, **news: Any) -> None:
+    """Put these in place of what is there: a bug in what is there no more would show nothing."""
+    for name, new in news.items():
+        if name not in vars(owner):
+            raise AttributeError(f"{owner.__name__} has no {name} to spoil any more")
+        setattr(owner, name, new)
+
+
 def _journal_off() -> None:
     """The target writes nothing down before it creates."""
-    patched: Any = Journal
-    patched.begin = lambda _, intent, *, looked_at: Begun(next(_numbers), intent)  # noqa: ARG005
-    patched.finish = lambda *_, **__: None
-    patched.leave = lambda *_, **__: None
-    patched.open_intents = lambda _: []
+    _patch(
+        Journal,
+        begin=lambda _, intent, *, looked_at: Begun(next(_numbers), intent),  # noqa: ARG005
+        finish=lambda *_, **__: None,
+        leave=lambda *_, **__: None,
+        open_intents=lambda _: [],
+    )
 
 
 def _retry_of_post() -> None:
     """A POST whose answer is lost is sent again."""
-    Message.lost = property(lambda _: TryLater)  # type: ignore[assignment,method-assign]
+    _patch(Message, lost=property(lambda _: TryLater))
+
+
+def _payment_not_recognised() -> None:
+    """A payment without an external id is known neither by its facts nor by the journal."""
+    _journal_off()
+    made = payments._made  # noqa: SLF001 - which is what the bug is in
+
+    def by_id_alone(wanted: Any, amount: Any, existing: Any) -> Any:
+        return made(wanted, amount, [row for row in existing if row.get("externalId")])
+
+    _patch(payments, _made=by_id_alone)
 
 
 def _state_early() -> None:
@@ -44,7 +67,7 @@ def _state_early() -> None:
         self._open.clear()
         self.release(place)
 
-    HeldStates.hold = hold  # type: ignore[method-assign]
+    _patch(HeldStates, hold=hold)
 
 
 def _bookmark_early() -> None:
@@ -54,23 +77,23 @@ def _bookmark_early() -> None:
     def boast(self: Memory, each: Any, *_: Any, **__: Any) -> None:
         took(self, each, None)
 
-    Memory.took = boast  # type: ignore[method-assign]
+    _patch(Memory, took=boast)
 
 
 def _no_overlap() -> None:
-    """The tap reads on from behind its bookmark, not from before it."""
-    # Less than two seconds would not tell: what is asked for begins a second early by itself.
-    PrecoroStream.overlap = timedelta(seconds=-2)  # type: ignore[assignment,method-assign]
+    """The tap reads on from its bookmark, and not from some time before it."""
+    _patch(PrecoroStream, overlap=timedelta())
 
 
 def _limit_unheeded() -> None:
     """What a 429 says is not written into the budget."""
-    Quota.told = lambda *_: None  # type: ignore[method-assign]
+    _patch(Quota, told=lambda *_: None)
 
 
 BUGS: dict[str, Callable[[], None]] = {
     "journal off": _journal_off,
     "retry of POST": _retry_of_post,
+    "payment not recognised": _payment_not_recognised,
     "state before its records": _state_early,
     "bookmark too early": _bookmark_early,
     "no overlap": _no_overlap,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from precoro_sandbox import Sandbox, SandboxClock
 
 from proof.erp import Erp, judge
+from proof.over_limit import over_limit
 from proof.processes import begin
 from proof.story import SPEED, Story, settings_of
 
@@ -49,6 +50,7 @@ def tell(case: tuple[str, dict[str, Any], int, str]) -> Story:
             **{name: str(place / name) for name in _SETTINGS},
             match_on={"suppliers": [], "items": []},
         )
+        story.verdict.count(state_ahead=0)
         for number, given in enumerate(_configs(sound, settings)):
             spoiled = number < 2
             (place / "config.json").write_text(json.dumps(given), encoding="utf-8")
@@ -66,12 +68,15 @@ def tell(case: tuple[str, dict[str, Any], int, str]) -> Story:
             if states:
                 reached = json.loads(states[-1])["records"]
                 sure = judge(sandbox, records[:reached], whole=False)
-                story.verdict.state_ahead += sure.lost + sure.stale + sure.wrong_links
+                story.verdict.count(state_ahead=sure.sum_of("lost", "stale", "wrong_links"))
                 if not spoiled and code == 0 and reached == len(records):
                     break
         else:
-            story.notes.append(f"not done after {_MOST_RUNS} runs: {run.told()}")
+            story.undone.append(f"not done after {_MOST_RUNS} runs: {run.told()}")
         story.verdict += judge(sandbox, records)
+        if "quota_path" not in settings and not limit:  # without its ledger nothing can keep them
+            over = over_limit(sandbox.served, sandbox.clock.speed)
+            story.verdict.count(over_limit=over)
         story.requests = len(sandbox.served)
     return story
 

@@ -39,7 +39,8 @@ class Erp:
         add = sandbox.store.add
         field = add("document_custom_fields", {"name": "Cost center"})["id"]
         for n in range((many + 1) // 2):
-            values = {"sum": Decimal(50), "sumPaid": Decimal(0), "status": 2}
+            # Most are of more than is to be paid: nothing but the target refuses more.
+            values = {"sum": Decimal(500 if n else 50), "sumPaid": Decimal(0), "status": 2}
             add("invoices", {**values, "externalId": f"I-{n}"})
         self.tables: dict[str, dict[str, Record]] = {
             "suppliers": {f"V-{n}": {"name": f"Vendor {n}", "city": "A"} for n in range(many)},
@@ -104,7 +105,7 @@ class Erp:
 
 def judge(sandbox: Sandbox, records: list[tuple[str, Record]], *, whole: bool = True) -> Verdict:
     """What is wrong with these records in Precoro; `whole` if there should be no others."""
-    verdict = Verdict()
+    verdict = Verdict(doubled=0, lost=0, stale=0, wrong_links=0)
     asked: dict[str, list[Record]] = {}
     for stream, record in records:
         asked.setdefault(stream, []).append(record)
@@ -112,20 +113,28 @@ def judge(sandbox: Sandbox, records: list[tuple[str, Record]], *, whole: bool = 
         rows = list(sandbox.store.rows(stream).values())
         carried = Counter(str(row.get("externalId")) for row in rows)
         by_id = {str(row.get("externalId")): row for row in rows}
-        verdict.doubled += sum(carried[record["externalId"]] > 1 for record in wanted)
+        verdict.count(doubled=sum(carried[record["externalId"]] > 1 for record in wanted))
         if whole:  # also those that were made, and never got their external id
-            verdict.doubled += carried["None"]
+            verdict.count(doubled=carried["None"])
         for record in wanted:
             row = by_id.get(record["externalId"])
-            verdict.lost += row is None
+            verdict.count(lost=row is None)
             if row is not None:
-                verdict.stale += _is_stale(record, row)
-                verdict.wrong_links += _is_misled(sandbox, record, row)
-    verdict.paid_twice = sum(
-        Decimal(str(row["sumPaid"])) > Decimal(str(row["sum"]))
-        for row in sandbox.store.rows("invoices").values()
-    )
+                stale, misled = _is_stale(record, row), _is_misled(sandbox, record, row)
+                verdict.count(stale=stale, wrong_links=misled)
+    if whole:
+        verdict.count(paid_twice=_paid_twice(sandbox, asked.get("payments", [])))
     return verdict
+
+
+def _paid_twice(sandbox: Sandbox, asked: list[Record]) -> int:
+    """How many payments invoices have beyond those of the ERP, whatever external id they bear."""
+    invoices = sandbox.store.rows("invoices")
+    paid = Counter(
+        invoices[row["invoice"]["id"]]["externalId"]
+        for row in sandbox.store.rows("payments").values()
+    )
+    return (paid - Counter(record["invoice_external_id"] for record in asked)).total()
 
 
 def _is_stale(record: Record, row: Record) -> bool:

@@ -59,7 +59,7 @@ def tell(
             until_done(story, sandbox, place, config, records, trouble, bug, at_once, most_runs)
             story.verdict += judge(sandbox, records)
             erp.change()
-        story.verdict.over_limit = trouble.over_limit()
+        story.verdict.count(over_limit=trouble.over_limit())
         story.faults = trouble.met
     return story
 
@@ -116,15 +116,16 @@ def until_done(
         story.requests += len(sandbox.served) - before
         if story.notes:
             return
+        story.verdict.count(state_ahead=0)
         done = 0
         for run, code in zip(runs, codes, strict=True):
             states = run.lines()
             if states:
                 reached = json.loads(states[-1])["records"]
                 sure = judge(sandbox, records[:reached], whole=False)
-                story.verdict.state_ahead += sure.lost + sure.stale + sure.wrong_links
+                story.verdict.count(state_ahead=sure.sum_of("lost", "stale", "wrong_links"))
                 # Code 0 alone may mean that the budget was spent.
                 done += code == 0 and reached == len(records)
         if done == at_once:
             return
-    story.notes.append(f"not done after {most_runs} runs")
+    story.undone.append(f"not done after {most_runs} runs")

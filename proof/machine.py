@@ -106,12 +106,15 @@ class ErpAndPrecoro(RuleBasedStateMachine):
         records = self._erp.write(self._place / "erp.singer")
         until_done(self._story, self._sandbox, self._place, self._config, records, trouble)
         verdict = judge(self._sandbox, records)
-        verdict.overwritten = sum(
-            self._sandbox.store.rows(resource)[row_id].get(_OTHERS[resource]) != text
-            for (resource, row_id), text in self._people.items()
+        verdict.count(
+            overwritten=sum(
+                self._sandbox.store.rows(resource)[row_id].get(_OTHERS[resource]) != text
+                for (resource, row_id), text in self._people.items()
+            )
         )
         self._story.verdict += verdict
-        assert self._story.is_clean, (self._story.verdict, self._story.notes)
+        self._story.verdict.over_limit = trouble.over_limit()
+        assert self._story.is_clean, self._story
 
     def teardown(self) -> None:
         """Agree once more, and count."""

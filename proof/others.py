@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from proof.over_limit import TOO_MANY
-
 if TYPE_CHECKING:
     import random
 
@@ -51,7 +49,7 @@ class Others:
 
     def served(self, request: Served) -> None:
         """A request of ours was served."""
-        if request.status == TOO_MANY and self._breach is not None:
+        if request.limiter and self._breach is not None:
             self._refused.append((request.at, self._breach.opens_at))
         self._next -= 1
         if self._next > 0 or self._gone:

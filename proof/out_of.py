@@ -72,10 +72,16 @@ class Changing(Trouble):
 
     def served(self, request: Served) -> None:
         """A request was served: something may happen before its answer arrives."""
+        self._company.show()
         if not self.over and self._chance.random() < self._pace:
             for _ in range(self._chance.randrange(1, 5)):
                 self._company.move()
         super().served(request)
+
+    def end(self) -> None:
+        """Let nothing go wrong, and nothing happen, any more."""
+        self._company.show(all_of_it=True)
+        super().end()
 
 
 def tell(
@@ -92,12 +98,14 @@ def tell(
     troubled: int = _TROUBLED_RUNS,
     at: int = 0,
     shape: str = "",
+    late: float = 0.0,
 ) -> Story:
     """One story: `troubled` runs while the company changes, then quiet ones until all is read.
 
     `kills` says when processes are killed: after `requests`, or at `moments`; `faults` are what
-    requests meet. Things happen in the company with `pace`, a share of the requests. With `at` the
-    only kill is at that boundary; with a `shape` of 429s, others use up the budget.
+    requests meet. Things happen in the company with `pace`, a share of the requests; of them a
+    share, `late`, is dated before it shows, and the tap has its own overlap. With `at` the only
+    kill is at that boundary; with a `shape` of 429s, others use up the budget.
     """
     chance, story, loader = random.Random(seed), Story(stories=1), Loader()
     switches = {**({} if limits else _OFF), **(switches or {}), "limit_answer": shape or "body"}
@@ -106,8 +114,10 @@ def tell(
         tempfile.TemporaryDirectory() as folder,
         Sandbox(clock=clock, switches=switches) as sandbox,
     ):
-        company, place = Company(sandbox, seed), Path(folder)
+        company, place = Company(sandbox, seed, late), Path(folder)
         more = {**({} if limits else NO_LIMITS), **(WAITS if shape else {})}
+        if not late:
+            more["overlap_seconds"] = 60
         arguments = _prepare(sandbox, place, order, more)
         others = Others(sandbox, chance, shape) if shape else None
         trouble = Changing(company, pace, sandbox, chance, kills, faults, at=at, others=others)
@@ -125,10 +135,11 @@ def tell(
             if trouble.over and code == 0 and "the budget" not in run.told():
                 break
         else:
-            story.notes.append(f"not done after {_QUIET_RUNS} quiet runs: {run.told()}")
+            story.undone.append(f"not done after {_QUIET_RUNS} quiet runs: {run.told()}")
         story.requests, story.faults = len(sandbox.served), trouble.met
         story.verdict = judge(sandbox, loader.held)
-        story.verdict.over_limit = trouble.over_limit()
+        if limits:
+            story.verdict.count(over_limit=trouble.over_limit())
     return story
 
 
@@ -148,7 +159,6 @@ def _prepare(sandbox: Sandbox, place: Path, order: str, more: dict[str, Any]) ->
         "when_quota_spent": "wait",
         "max_wait": 200_000,
         "detail_order": order,
-        "overlap_seconds": 60,
     }
     config = settings_of(sandbox, **{**settings, **more})
     catalog = catalog_of(config)

@@ -98,6 +98,7 @@ def server_killed(seed: int, *, many: int = 12, at: int = 0) -> Story:
                 killer.join()
             front.close()
         story.kills += front.kills
+        story.verdict.count(over_limit=trouble.over_limit())
     return story
 
 
@@ -125,6 +126,7 @@ def stalls(seed: int, *, many: int = 8) -> Story:
         until_done(story, sandbox, place, config, records, trouble)
         story.faults = sum(not fault.times for fault in faults)
         story.verdict += judge(sandbox, records)
+        story.verdict.count(over_limit=trouble.over_limit())
     return story
 
 

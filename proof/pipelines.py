@@ -22,15 +22,16 @@ from proof.company import STREAMS, catalog_of
 from proof.story import Story, settings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from precoro_sandbox.app import Served
 
-__all__ = ["meltano_run", "pipe_at_boundary", "plain_pipe"]
+__all__ = ["meltano_run", "meltano_tap", "pipe_at_boundary", "plain_pipe"]
 
 ROOT = Path(__file__).resolve().parent.parent
 _SPEED = 6000
 _PATIENCE = 300
+_COUNTS = {"suppliers": 700, "purchase_orders": 120, "payments": 50}
 _OFF = {"minute_limit": 0, "hour_limit": 0, "day_limit": 0, "duplicate_limiter": "off"}
 
 
@@ -103,41 +104,14 @@ def meltano_run(seed: int, *, most: int = 8) -> Story:
         tempfile.TemporaryDirectory() as folder,
         Sandbox(seed="demo", clock=SandboxClock(_SPEED)) as sandbox,
     ):
-        env = {
-            **os.environ,
-            "MELTANO_ENVIRONMENT": "sandbox",
-            "MELTANO_DATABASE_URI": f"sqlite:///{folder}/meltano.db",
-            "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "false",
-            "MELTANO_CLI_DISABLE_VERSION_CHECK": "1",
-            "TARGET_PRECORO_BASE_URL": sandbox.url,
-            "TARGET_PRECORO_AUTH_TOKEN": sandbox.account.token,
-            "TARGET_PRECORO_EMAIL": sandbox.account.email,
-            "TARGET_PRECORO_CLOCK_SPEED": str(_SPEED),
-            "TARGET_PRECORO_JOURNAL_PATH": f"{folder}/journal.sqlite3",
-        }
+        env = _environment(sandbox, Path(folder), "TARGET_PRECORO")
+        env["TARGET_PRECORO_JOURNAL_PATH"] = f"{folder}/journal.sqlite3"
         victims = (["tap-jsonl"], ["target-precoro"], ["tap-jsonl", "target-precoro"])
         for number in range(most + 1):
-            process = _meltano(env, job)
-            killer = _Killer(process, chance.choice(victims))
-            killer.after(chance.uniform(0.2, 5))
-            if number == most:
-                killer.over()
-            log, _ = process.communicate(timeout=_PATIENCE)
-            story.kills += killer.over()
-            story.runs += 1
-            if process.returncode == 0 and not killer.killed and number > most // 2:
+            done = _meltano_killed(story, env, job, chance, victims, whole=number == most)
+            if done and number > most // 2:
                 break
-        if process.returncode:
-            story.notes.append(f"meltano run ended with {process.returncode}: {log[-1500:]}")
-        for table, name, key in (
-            ("suppliers", "vendors", "VendorId"),
-            ("items", "items", "ItemId"),
-        ):
-            lines = (ROOT / f"examples/erp/{name}.jsonl").read_text(encoding="utf-8").splitlines()
-            wanted = {json.loads(line)[key] for line in lines}
-            held = Counter(row.get("externalId") for row in sandbox.store.rows(table).values())
-            story.verdict.doubled += sum(held[each] > 1 for each in wanted)
-            story.verdict.lost += sum(not held[each] for each in wanted)
+        _judge_records(story, sandbox)
         before = len(sandbox.served)
         again = _meltano(env, "--full-refresh", job)
         log, _ = again.communicate(timeout=_PATIENCE)
@@ -146,6 +120,66 @@ def meltano_run(seed: int, *, most: int = 8) -> Story:
             story.notes.append(f"again: {again.returncode}, {len(writes)} writes: {log[-1500:]}")
         story.requests = len(sandbox.served)
     return story
+
+
+def meltano_tap(seed: int, *, most: int = 6) -> Story:
+    """The demo's job from Precoro to a warehouse; in the end all rows are in its tables."""
+    chance, story = random.Random(seed), Story(stories=1)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Sandbox(clock=SandboxClock(_SPEED), counts=_COUNTS, switches=_OFF) as sandbox,
+    ):
+        place = Path(folder)
+        env = _environment(sandbox, place, "TAP_PRECORO")
+        env["TARGET_DUCKDB_PATH"] = str(place / "warehouse.duckdb")
+        victims = (["tap-precoro"], ["target-duckdb"], ["tap-precoro", "target-duckdb"])
+        for number in range(most + 1):
+            whole = number == most
+            _meltano_killed(story, env, "precoro-to-warehouse", chance, victims, whole=whole)
+            if number < most // 2:
+                _change(sandbox, number)
+        streams = [stream for stream in STREAMS if not stream.endswith("_details")]
+        _judge(story, sandbox, place, streams)
+        story.requests = len(sandbox.served)
+    return story
+
+
+def _environment(sandbox: Sandbox, place: Path, plugin: str) -> dict[str, str]:
+    """What Meltano and a plugin of ours are told of a sandbox."""
+    return {
+        **os.environ,
+        "MELTANO_ENVIRONMENT": "sandbox",
+        "MELTANO_DATABASE_URI": f"sqlite:///{place}/meltano.db",
+        "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "MELTANO_CLI_DISABLE_VERSION_CHECK": "1",
+        f"{plugin}_BASE_URL": sandbox.url,
+        f"{plugin}_AUTH_TOKEN": sandbox.account.token,
+        f"{plugin}_EMAIL": sandbox.account.email,
+        f"{plugin}_CLOCK_SPEED": str(_SPEED),
+    }
+
+
+def _meltano_killed(
+    story: Story,
+    env: dict[str, str],
+    job: str,
+    chance: random.Random,
+    victims: Sequence[list[str]],
+    *,
+    whole: bool,
+) -> bool:
+    """One run of a job of which some are killed, unless it is to be `whole`; whether it was."""
+    process = _meltano(env, job)
+    killer = _Killer(process, chance.choice(victims))
+    killer.after(chance.uniform(0.2, 5))
+    if whole:
+        killer.over()
+    log, _ = process.communicate(timeout=_PATIENCE)
+    story.kills += killer.over()
+    story.runs += 1
+    if whole and process.returncode:
+        story.notes.append(f"meltano run ended with {process.returncode}: {log[-1500:]}")
+    return process.returncode == 0 and not killer.killed
 
 
 def _meltano(env: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
@@ -159,13 +193,38 @@ def _meltano(env: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
     )
 
 
+def _judge_records(story: Story, sandbox: Sandbox) -> None:
+    """Whether the ERP's vendors and items are in Precoro, once, and by their names."""
+    for table, file, key, names in (
+        ("suppliers", "vendors", "VendorId", {"VendorName": "name", "City": "city"}),
+        ("items", "items", "ItemId", {"ItemName": "name", "ItemCode": "sku"}),
+    ):
+        lines = (ROOT / f"examples/erp/{file}.jsonl").read_text(encoding="utf-8").splitlines()
+        wanted = {each[key]: each for each in map(json.loads, lines)}
+        rows = list(sandbox.store.rows(table).values())
+        held = Counter(row.get("externalId") for row in rows)
+        by_id = {row.get("externalId"): row for row in rows}
+        story.verdict.count(
+            doubled=sum(held[each] > 1 for each in wanted),
+            lost=sum(not held[each] for each in wanted),
+            stale=sum(
+                any(
+                    str(each[column] or "").strip() != str(by_id[known].get(name) or "").strip()
+                    for column, name in names.items()
+                )
+                for known, each in wanted.items()
+                if known in by_id
+            ),
+        )
+
+
 def plain_pipe(seed: int, *, most: int = 12, at: int = 0) -> Story:
     """`tap-precoro | target-duckdb > state`, again and again; in the end all rows are in tables.
 
     With `at` both are killed once: so many requests were carried out, the last not answered.
     """
     chance, story = random.Random(seed), Story(stories=1)
-    counts = {"suppliers": 700, "purchase_orders": 8 if at else 120, "payments": 50}
+    counts = {**_COUNTS, **({"purchase_orders": 8} if at else {})}
     with (
         tempfile.TemporaryDirectory() as folder,
         Sandbox(clock=SandboxClock(_SPEED), counts=counts, switches=_OFF) as sandbox,
@@ -197,14 +256,18 @@ def plain_pipe(seed: int, *, most: int = 12, at: int = 0) -> Story:
             if whole:
                 state.write_text(whole[-1], encoding="utf-8")
             if number < most // 2 and process.returncode == 0:  # there is more to read
-                for row in list(sandbox.store.rows("suppliers").values())[:40]:
-                    sandbox.store.change("suppliers", row, {"note": f"note {number}"})
-                sandbox.clock.advance(600)
+                _change(sandbox, number)
         if process.returncode:
             story.notes.append(f"exit {process.returncode}: {(place / 'log').read_text()[-1500:]}")
-        _judge(story, sandbox, place)
+        _judge(story, sandbox, place, STREAMS)
         story.requests = len(sandbox.served)
     return story
+
+
+def _change(sandbox: Sandbox, number: int) -> None:
+    for row in list(sandbox.store.rows("suppliers").values())[:40]:
+        sandbox.store.change("suppliers", row, {"note": f"note {number}"})
+    sandbox.clock.advance(600)
 
 
 def pipe_at_boundary(number: int) -> Story:
@@ -225,9 +288,9 @@ def _pipe_of(sandbox: Sandbox, place: Path) -> str:
     )
 
 
-def _judge(story: Story, sandbox: Sandbox, place: Path) -> None:
+def _judge(story: Story, sandbox: Sandbox, place: Path, streams: Sequence[str]) -> None:
     with duckdb.connect(str(place / "warehouse.duckdb"), read_only=True) as tables:
-        for stream in STREAMS:
+        for stream in streams:
             resource = "purchase_orders" if stream.startswith("purchase_orders") else stream
             rows = sandbox.store.rows(resource).values()
             wanted: set[tuple[Any, ...]]
@@ -239,10 +302,12 @@ def _judge(story: Story, sandbox: Sandbox, place: Path) -> None:
             else:
                 held = Counter(tables.execute(f"select id from {stream}").fetchall())
                 wanted = {(row["id"],) for row in rows}
-            story.verdict.lost += len(wanted - held.keys())
-            story.verdict.doubled += sum(many > 1 for many in held.values())
+            doubled = sum(many > 1 for many in held.values())
+            story.verdict.count(lost=len(wanted - held.keys()), doubled=doubled)
         found = dict(tables.execute("select id, note from suppliers").fetchall())
-        story.verdict.stale += sum(
-            (row.get("note") or None) != (found.get(row["id"]) or None)
-            for row in sandbox.store.rows("suppliers").values()
+        story.verdict.count(
+            stale=sum(
+                (row.get("note") or None) != (found.get(row["id"]) or None)
+                for row in sandbox.store.rows("suppliers").values()
+            )
         )

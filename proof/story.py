@@ -47,25 +47,36 @@ def settings_of(sandbox: Sandbox, **more: Any) -> dict[str, Any]:
 
 @dataclass
 class Verdict:
-    """How many records are wrong, and in which way; all must be 0."""
+    """How many records are wrong, and in which way: all must be 0, and None was not looked at."""
 
-    doubled: int = 0
-    lost: int = 0
-    stale: int = 0
-    wrong_links: int = 0
-    paid_twice: int = 0
-    overwritten: int = 0
-    state_ahead: int = 0
-    over_limit: int = 0
+    doubled: int | None = None
+    lost: int | None = None
+    stale: int | None = None
+    wrong_links: int | None = None
+    paid_twice: int | None = None
+    overwritten: int | None = None
+    state_ahead: int | None = None
+    over_limit: int | None = None
 
     def __add__(self, other: Verdict) -> Verdict:
         """Both together."""
-        return Verdict(**{name: n + getattr(other, name) for name, n in asdict(self).items()})
+        both = Verdict(**asdict(self))
+        both.count(**{name: n for name, n in asdict(other).items() if n is not None})
+        return both
+
+    def count(self, **found: int) -> None:
+        """So many more are wrong in that way, and it was looked at, where none is."""
+        for name, many in found.items():
+            setattr(self, name, (getattr(self, name) or 0) + many)
+
+    def sum_of(self, *names: str) -> int:
+        """How many are wrong in one of these ways."""
+        return sum(getattr(self, name) or 0 for name in names)
 
     @property
     def is_clean(self) -> bool:
         """Whether nothing is wrong."""
-        return self == Verdict()
+        return not any(asdict(self).values())
 
     @classmethod
     def names(cls) -> list[str]:
@@ -75,7 +86,11 @@ class Verdict:
 
 @dataclass
 class Story:
-    """What happened, and the verdict. `notes` tell of what should not be, such as a traceback."""
+    """What happened, and the verdict.
+
+    `notes` tell of what should not be, such as a traceback; `undone` of what is not done after all
+    the runs that it was given.
+    """
 
     verdict: Verdict = field(default_factory=Verdict)
     stories: int = 0
@@ -84,6 +99,7 @@ class Story:
     faults: int = 0
     requests: int = 0
     notes: list[str] = field(default_factory=list)
+    undone: list[str] = field(default_factory=list)
 
     def __add__(self, other: Story) -> Story:
         """Both together."""
@@ -93,7 +109,7 @@ class Story:
     @property
     def is_clean(self) -> bool:
         """Whether nothing is wrong."""
-        return self.verdict.is_clean and not self.notes
+        return self.verdict.is_clean and not self.notes and not self.undone
 
     def ended(self, run: Run, *, also: Sequence[int] = (), patience: float = PATIENCE) -> int:
         """Count a run when it is over; its exit code, `also` one of these."""
@@ -188,9 +204,6 @@ class Trouble:
                 run.kill()
 
     def over_limit(self) -> int:
-        """Requests that a limit refused which was known; the fault of that name can't be told."""
-        if self._others is not None:
-            return self._others.over_limit()
-        if "429" in self._kinds:
-            return 0
-        return over_limit(self._sandbox.served, self._sandbox.clock.speed)
+        """Requests that a limit refused which was known."""
+        ignored = 0 if self._others is None else self._others.over_limit()
+        return ignored + over_limit(self._sandbox.served, self._sandbox.clock.speed)

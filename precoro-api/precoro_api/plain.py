@@ -52,14 +52,13 @@ def private_folder(path: Path) -> None:
         path.mkdir(exist_ok=True, mode=0o700)
 
 
-def private_file(path: Path) -> IO[str]:
-    """A text file that is begun anew, its owner's alone even if it was not before.
+def private_file(path: Path, *, anew: bool = True) -> IO[str]:
+    """A text file that is begun anew or goes on, its owner's alone even if it was not before.
 
     What is no file, such as a pipe, stays as it is.
     """
-    file = os.fdopen(
-        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
-    )
+    how = os.O_TRUNC if anew else os.O_APPEND
+    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | how, 0o600), "w", encoding="utf-8")
     found = os.fstat(file.fileno()).st_mode
     if stat.S_ISREG(found) and found & 0o077:
         with suppress(PermissionError):  # another's, who shares it

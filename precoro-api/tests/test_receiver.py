@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import resource
 import select
 import signal
 import socket
@@ -15,6 +16,7 @@ import time
 from collections import Counter
 from contextlib import suppress
 from http.client import HTTPConnection
+from itertools import count
 from urllib.parse import urlsplit
 
 import pytest
@@ -266,6 +268,112 @@ def test_a_spool_that_cannot_be_used_is_answered_503_and_logged_once(serve, ask,
     assert told[1] == "The spool takes events again."
 
 
+# Those who say nothing
+
+
+def silent(receiver, *texts):
+    """Connections that say so much and no more."""
+    host, port = urlsplit(receiver.url).netloc.split(":")
+    opened = [socket.create_connection((host, port), timeout=SOON) for _ in texts]
+    for connection, text in zip(opened, texts, strict=True):
+        connection.sendall(text.encode())
+    return opened
+
+
+def seconds_until_closed(connection):
+    began = time.monotonic()
+    with suppress(ConnectionResetError):
+        while connection.recv(1000):
+            pass
+    return time.monotonic() - began
+
+
+EVENT = json.dumps(BODY)
+WHOLE = f"POST /{SECRET} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(EVENT)}\r\n\r\n{EVENT}"
+
+
+@pytest.mark.parametrize("text", ["", "POST /", "GET /health HTTP/1.1\r\nHost: x"])
+def test_a_connection_without_the_whole_head_of_a_request_is_closed(serve, text):
+    (connection,) = silent(serve(slowest=0.3), text)
+    with connection:
+        assert seconds_until_closed(connection) < 5
+
+
+def test_so_it_is_where_the_second_head_of_a_connection_stops(serve):
+    (connection,) = silent(serve(slowest=0.3), WHOLE)
+    with connection:
+        assert connection.recv(1000).startswith(b"HTTP/1.1 204")
+        connection.sendall(WHOLE[:50].encode())
+        assert seconds_until_closed(connection) < 5
+
+
+def test_a_head_that_trickles_in_has_no_more_time(serve):
+    (connection,) = silent(serve(slowest=0.3), "")
+    sent = []
+    with connection, suppress(ConnectionError):
+        for letter in WHOLE[:60]:
+            connection.sendall(letter.encode())
+            sent.append(letter)
+            time.sleep(0.05)
+    assert len(sent) < 50
+
+
+def test_a_body_that_does_not_come_is_refused(serve, spool):
+    receiver = serve(slowest=0.3)
+    (connection,) = silent(receiver, WHOLE[:-5])
+    with connection:
+        assert connection.recv(1000).startswith(b"HTTP/1.1 408")
+    assert refused_by(receiver, spool) == {"came too slowly": 1}
+
+
+def test_a_connection_that_posts_now_and_then_stays(serve, spool):
+    (connection,) = silent(serve(slowest=0.3), "")
+    with connection:
+        for _ in range(3):
+            connection.sendall(WHOLE.encode())
+            assert connection.recv(1000).startswith(b"HTTP/1.1 204")
+            time.sleep(0.5)
+    assert len(spool.events()) == 3
+
+
+def test_health_keeps_no_connection(serve):
+    (connection,) = silent(serve(), "GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+    with connection:
+        assert seconds_until_closed(connection) < 5
+
+
+@pytest.fixture
+def many():
+    """Room for the connections of a crowd, on both sides, in this one process."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if before[1] != resource.RLIM_INFINITY and before[1] < 4096:
+        pytest.skip("this machine allows too few open files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(before[0], 4096), before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_a_thousand_silent_connections_shut_nobody_out_for_long(serve, ask, many):
+    receiver = serve(slowest=1.0)
+    crowd = silent(receiver, *[""] * 1001)
+    assert ask(receiver, SECRET).status_code == 503
+    until = time.monotonic() + SOON
+    while (status := ask(receiver, SECRET).status_code) != 204 and time.monotonic() < until:
+        time.sleep(0.1)
+    for connection in crowd:
+        connection.close()
+    assert status == 204
+
+
+def test_those_who_are_not_allowed_take_half_of_the_connections_at_most(serve, ask):
+    receiver = serve(allow=["203.0.113.7"])
+    crowd = silent(receiver, *[""] * 500)
+    with pytest.raises(requests.ConnectionError):
+        ask(receiver, "health", method="GET")
+    for connection in crowd:
+        connection.close()
+
+
 # Many, and the end
 
 
@@ -408,20 +516,40 @@ def test_sigterm_waits_for_the_answer_to_what_was_begun(command, spool):
 
 
 def test_a_kill_takes_nothing_that_was_answered(command, spool):
-    answered, number = [], 0
-    for _ in range(3):
-        process, url = command()
-        until = number + 30
+    posted, answered, cut_off = [], set(), []
+
+    def post_until_it_is_gone(url, first, step):
         with requests.Session() as session:
             session.trust_env = False
-            while number < until:
-                number += 1
-                told = session.post(url + SECRET, json={**BODY, "id": number}, timeout=10)
+            for number in count(first, step):
+                posted.append(number)
+                try:
+                    told = session.post(url + SECRET, json={**BODY, "id": number}, timeout=SOON)
+                except requests.RequestException:
+                    cut_off.append(number)
+                    return
                 assert told.status_code == 204
-                answered.append(number)
+                answered.add(number)
+
+    for kill in range(3):
+        process, url = command()
+        threads = [
+            threading.Thread(target=post_until_it_is_gone, args=(url, 10**6 * kill + each, 8))
+            for each in range(8)
+        ]
+        before = len(answered)
+        for thread in threads:
+            thread.start()
+        while len(answered) < before + 20:
+            time.sleep(0.001)
         process.kill()
+        for thread in threads:
+            thread.join()
         process.wait()
-    assert [each.event.id for each in spool.events()] == answered
+    kept = Counter(each.event.id for each in spool.events())
+    assert answered <= set(kept) <= set(posted)
+    assert set(kept.values()) == {1}
+    assert len(cut_off) == 3 * 8  # each was killed with requests on their way
 
 
 def test_the_secret_may_stand_in_a_file(command, tmp_path):

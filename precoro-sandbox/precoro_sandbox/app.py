@@ -41,7 +41,10 @@ CONTROL = "/_sandbox/"
 
 @dataclass(frozen=True)
 class Served:
-    """One request that was served, as the log keeps it: no header, so no secret."""
+    """One request that was served, as the log keeps it: no header, so no secret.
+
+    `at` is when it arrived, and was counted; `limiter` is the limit that refused it, if one did.
+    """
 
     method: str
     path: str
@@ -49,6 +52,7 @@ class Served:
     body: str
     status: int
     at: float
+    limiter: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -103,9 +107,18 @@ class App:
         if self.latency:
             await asyncio.sleep(self.latency / self.clock.speed)
         fault = self.faults.take(request.method, request.url.path)
-        response = await self._answer(request, body, fault)
+        account, arrived = self._account_of(request), self.clock.now()
+        breach = None
+        if account is not None:
+            breach = account.limiters.count(self._identity(request, body))
+        if breach is not None:
+            response = self._limited(breach)
+        else:
+            response = await self._answer(request, body, account, fault)
         dropped = fault is not None and fault.kind in ("lost", "reset")
-        served = self._remember(request, body, 0 if dropped else response.status_code)
+        status = 0 if dropped else response.status_code
+        limiter = breach.limiter if breach is not None else ""
+        served = self._remember(request, body, status, arrived, limiter)
         response.headers["Date"] = format_datetime(self.clock.moment(), usegmt=True)
         if self.after is not None:
             self.after(served)
@@ -120,14 +133,15 @@ class App:
             return
         await response(scope, receive, send)
 
-    async def _answer(self, request: Request, body: bytes, fault: Fault | None) -> Response:
+    def _account_of(self, request: Request) -> Account | None:
+        token = request.headers.get("x-auth-token", "")
+        return next((each for each in self.accounts if each.token == token), None)
+
+    async def _answer(
+        self, request: Request, body: bytes, account: Account | None, fault: Fault | None
+    ) -> Response:
         token = request.headers.get("x-auth-token", "")
         email = request.headers.get("email", "")
-        account = next((each for each in self.accounts if each.token == token), None)
-        if account is not None:
-            breach = account.limiters.count(self._identity(request, body))
-            if breach is not None:
-                return self._limited(breach)
         if fault is not None and fault.kind in ("500", "429", "reset"):
             if fault.kind == "429":
                 return Response(b"", 429)
@@ -199,7 +213,9 @@ class App:
             parts.append(body.decode("utf-8", "replace"))
         return json.dumps(parts)
 
-    def _remember(self, request: Request, body: bytes, status: int) -> Served:
+    def _remember(
+        self, request: Request, body: bytes, status: int, at: float, limiter: str
+    ) -> Served:
         self.counts[request.method] += 1
         served = Served(
             request.method,
@@ -207,7 +223,8 @@ class App:
             request.url.query,
             body.decode("utf-8", "replace")[:2000],
             status,
-            self.clock.now(),
+            at,
+            limiter,
         )
         self.served.append(served)
         return served

@@ -82,6 +82,6 @@ def _idn(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         raise ValueError("idn is neither a number nor a text")  # noqa: TRY004 - likewise
     text = str(value)
-    if len(text) > _LONGEST_IDN or not text.isprintable():
+    if len(text) > _LONGEST_IDN or not text.isprintable() or not text.strip("."):
         raise ValueError("idn is no document number")
     return text

@@ -14,20 +14,22 @@ import socket
 import threading
 import time
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import h11
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from precoro_api.errors import SettingsError
 from precoro_api.webhooks.event import LONGEST_BODY, read_event
 from precoro_api.webhooks.keeper import Keeper, NotKept
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection
+    from collections.abc import AsyncIterator, Callable, Collection
     from types import TracebackType
 
     from starlette.types import Receive, Scope, Send
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["Receiver", "networks", "usable_secret"]
 
 _SECRET = re.compile(r"[A-Za-z0-9._~-]{16,200}")
-_SLOWEST_BODY = 10.0
+_SLOWEST = 10.0
 _DRAINED_WITHIN = 15
 _CONNECTIONS = 1000
 
@@ -72,7 +74,8 @@ class Receiver:
     """The endpoint as a thing to start and stop.
 
     `allow` are the addresses that may post, all if there are none. `proxies` are those whose
-    `X-Forwarded-For` is believed. Raises SettingsError.
+    `X-Forwarded-For` is believed. A request's head has `slowest` seconds to come, and so has its
+    body. Raises SettingsError.
     """
 
     def __init__(
@@ -84,10 +87,12 @@ class Receiver:
         port: int = 0,
         allow: Collection[str] = (),
         proxies: Collection[str] = (),
+        slowest: float = _SLOWEST,
     ) -> None:
         self._secret = usable_secret(secret).encode()
         self._allowed = networks("--allow", allow)
-        trusted = networks("--proxy", proxies)
+        self._trusted = networks("--proxy", proxies)
+        self._slowest = slowest
         self._keeper = Keeper(spool)
         self._socket = _listening(host, port)
         config = uvicorn.Config(
@@ -100,13 +105,13 @@ class Receiver:
             date_header=False,
             server_header=False,
             lifespan="on",
-            http="h11",
+            http=_connections(slowest, _CONNECTIONS, self._may_connect),
             ws="none",
             limit_concurrency=_CONNECTIONS,
             timeout_keep_alive=65,
             timeout_graceful_shutdown=_DRAINED_WITHIN,
-            proxy_headers=bool(trusted),
-            forwarded_allow_ips=[str(each) for each in trusted],
+            proxy_headers=bool(self._trusted),
+            forwarded_allow_ips=[str(each) for each in self._trusted],
         )
         self._server = uvicorn.Server(config)
         self._thread: threading.Thread | None = None
@@ -180,7 +185,7 @@ class Receiver:
             raise _Refused("without the secret", 404)
         if request.method != "POST":
             raise _Refused("not a POST", 404)
-        body = await _body_of(request)
+        body = await self._body_of(request)
         if body is None:
             raise _Refused("came too slowly", 408)
         try:
@@ -188,16 +193,70 @@ class Receiver:
         except ValueError as problem:
             raise _Refused(str(problem), 413 if len(body) > LONGEST_BODY else 400) from None
 
-    def _may_come(self, request: Request) -> bool:
-        if not self._allowed:
-            return True
+    async def _body_of(self, request: Request) -> bytes | None:
+        """The body, or so much of it that it is seen to be too long; None if it does not come."""
         try:
-            address = ipaddress.ip_address(request.client.host if request.client else "")
-        except ValueError:
-            return False
-        if isinstance(address, ipaddress.IPv6Address):
-            address = address.ipv4_mapped or address
-        return any(address in network for network in self._allowed)
+            return await asyncio.wait_for(_start_of(request), self._slowest)
+        except asyncio.TimeoutError:
+            return None
+
+    def _may_come(self, request: Request) -> bool:
+        return not self._allowed or _is_in(
+            request.client.host if request.client else "", self._allowed
+        )
+
+    def _may_connect(self, peer: str) -> bool:
+        return not self._allowed or _is_in(peer, [*self._allowed, *self._trusted])
+
+
+class _Connection(H11Protocol):
+    """A connection that silence ends, so that those who say nothing shut nobody out."""
+
+    slowest: float
+    most: int
+    welcome: Callable[[str], bool]
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        peer = self.client[0] if self.client else ""
+        if len(self.connections) > self.most // 2 and not self.welcome(peer):
+            transport.abort()
+        else:
+            self._wait_for_head()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        # Between two requests the server's own time runs, up to the first byte of the next.
+        if self.conn.their_state is not h11.IDLE:
+            self._stop_waiting()
+        elif self.timeout_keep_alive_task is None:
+            self._wait_for_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _wait_for_head(self) -> None:
+        if self._late is None:
+            self._late = self.loop.call_later(self.slowest, self.transport.abort)
+
+    def _stop_waiting(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+
+def _connections(slowest: float, most: int, welcome: Callable[[str], bool]) -> type[H11Protocol]:
+    """The protocol of a server whose connections have `slowest` seconds for the head of a request.
+
+    While half of the `most` connections are taken, whoever is not `welcome` gets none.
+    """
+    parts = {"slowest": slowest, "most": most, "welcome": staticmethod(welcome)}
+    return type("Connection", (_Connection,), parts)
 
 
 class _Refused(Exception):
@@ -210,15 +269,18 @@ class _Refused(Exception):
 
 
 async def _health(_: Request) -> Response:
-    return PlainTextResponse("ok")
+    # Who has no secret keeps no connection.
+    return PlainTextResponse("ok", headers={"Connection": "close"})
 
 
-async def _body_of(request: Request) -> bytes | None:
-    """The body, or so much of it that it is seen to be too long; None if it does not come."""
+def _is_in(text: str, given: Collection[Network]) -> bool:
     try:
-        return await asyncio.wait_for(_start_of(request), _SLOWEST_BODY)
-    except asyncio.TimeoutError:
-        return None
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv6Address):
+        address = address.ipv4_mapped or address
+    return any(address in network for network in given)
 
 
 async def _start_of(request: Request) -> bytes:
