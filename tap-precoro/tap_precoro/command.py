@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 import click
-from precoro_api import PrecoroError, SettingsError
+from precoro_api import PrecoroError, QuotaSpent, SettingsError
 from precoro_api.plain import plain_logs
 from precoro_api.settings import without_secrets
 from singer_sdk import Tap
@@ -37,6 +37,9 @@ _FORMATS = ("text", "json", "markdown")
 
 class Command(Tap):
     """A tap whose command line ends in sentences, and tells what a run would cost."""
+
+    spent: QuotaSpent | None = None
+    """The budget's end, where it came while columns were named: nothing can be read then."""
 
     @classmethod
     @override
@@ -67,27 +70,40 @@ class Command(Tap):
         """Run as a command."""
         PluginBase.invoke.__func__(cls, about=about, about_format=about_format)  # type: ignore[attr-defined]
         cls.print_version(print_fn=cls.logger.info)
-        with cls._in_sentences():
+        with cls._in_sentences(can_wait=True):
             if estimate and about_format == "markdown":
                 raise SettingsError("--format: --estimate knows text and json, no markdown.")
-            tap = cls._of(config, state=state, catalog=catalog)
+            before, chosen = _json_of("--state", state), _json_of("--catalog", catalog)
+            tap = cls._of(config, state=before, catalog=chosen)
             if not estimate:
                 sys.exit(tap.run())
+            if tap.spent:
+                raise tap.spent
             with tap.interruptible():
                 forecast = forecast_of(tap)
             click.echo(forecast.as_json() if about_format == "json" else forecast.as_text())
 
     @classmethod
     def _of(
-        cls, config: Any, *, state: IO[str] | None = None, catalog: IO[str] | None = None
+        cls,
+        config: Any,
+        *,
+        state: dict[str, Any] | None = None,
+        catalog: dict[str, Any] | None = None,
     ) -> TapPrecoro:
-        tap: Any = cls(
-            config=config.config if config else {},
-            state=_json_of("--state", state),
-            catalog=_json_of("--catalog", catalog),
-            parse_env_config=bool(config and config.parse_env),
-            validate_config=True,
-        )
+        """The tap; where the budget did not reach for the names of columns, one that says so."""
+        given: dict[str, Any] = {
+            "config": config.config if config else {},
+            "state": state,
+            "catalog": catalog,
+            "parse_env_config": bool(config and config.parse_env),
+            "validate_config": True,
+        }
+        tap: Any
+        try:
+            tap = cls(**given)
+        except QuotaSpent as problem:
+            tap = type(cls.__name__, (cls,), {"spent": problem})(**given)
         return tap  # type: ignore[no-any-return]  # the one tap that there is
 
     @classmethod
@@ -115,6 +131,8 @@ class Command(Tap):
             return
         with cls._in_sentences():
             tap = cls._of(ctx.params.get("config"))
+            if tap.spent:
+                raise tap.spent
             with tap.interruptible():
                 if value == CliTestOptionValue.Schema.value:
                     tap.write_schemas()
@@ -134,8 +152,11 @@ class Command(Tap):
 
     @classmethod
     @contextmanager
-    def _in_sentences(cls) -> Iterator[None]:
-        """End the process with a sentence and an exit code where work cannot begin or go on."""
+    def _in_sentences(cls, *, can_wait: bool = False) -> Iterator[None]:
+        """End the process with a sentence and an exit code where work cannot begin or go on.
+
+        What `can_wait` ends as the settings want it where the budget is spent.
+        """
         try:
             yield
         except MappingError as problem:
@@ -144,6 +165,9 @@ class Command(Tap):
             for error in problem.errors:
                 cls.logger.error("%s", without_secrets(error, cls.config_jsonschema))
         except (SettingsError, PrecoroError, Stopped) as problem:
+            if can_wait and isinstance(problem, QuotaSpent):
+                cls.logger.warning("%s", problem)
+                sys.exit(problem.exit_code)
             cls.logger.error("%s", problem)
         except OutputGone:
             cls.logger.error("Stopped: whoever reads the output of this tap has gone.")

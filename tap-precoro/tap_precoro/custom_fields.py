@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from precoro_api import BY_NAME, RESOURCES, NotAllowed, NotFound
+from precoro_api import BY_NAME, RESOURCES, NotAllowed, NotFound, Reading
 from precoro_api.fields import Field, Kind, Misfit, read_row, unwrap
 from precoro_api.resources import CUSTOM_VALUES
 from precoro_api.settings import Setting
 
 from tap_precoro.custom_columns import COLUMN_PREFIX, column_names
+from tap_precoro.obeying import each_once
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+    from collections.abc import Container, Iterable, Iterator, Mapping, MutableMapping
 
     from precoro_api import Client
 
@@ -124,9 +125,15 @@ class Catalogue:
     refuses the identical request within a minute.
     """
 
-    def __init__(self, client: Client, parents: MutableMapping[str, list[dict[str, Any]]]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        parents: MutableMapping[str, list[dict[str, Any]]],
+        filtered: Container[str] = (),
+    ) -> None:
         self._client = client
         self._parents = parents
+        self._filtered = filtered
         self._families: dict[str, dict[int, CustomField]] = {}
         self._option_rows: dict[tuple[str, int], list[dict[str, Any]]] = {}
         self._option_names: dict[tuple[str, int], dict[int, str]] = {}
@@ -220,15 +227,18 @@ class Catalogue:
 
     def _listed(self, resource: str) -> list[dict[str, Any]]:
         """Id, name and typeString of each field; none where the list is refused, aloud."""
-        if resource in self._parents:
+        shared = resource not in self._filtered  # others want some of its rows, names all of them
+        if shared and resource in self._parents:
             return _known(resource, self._parents[resource])
         key = f"custom_fields:{resource}"
         kept = self._client.quota.recall(key)
         why = "refused a few minutes ago."
         if kept is None:
             try:
-                self._parents[resource] = list(self._client.records(BY_NAME[resource]))
-                kept = _known(resource, self._parents[resource])
+                listed = each_once(Reading(self._client, BY_NAME[resource]))
+                if shared:
+                    self._parents[resource] = listed
+                kept = _known(resource, listed)
             except (NotAllowed, NotFound) as problem:
                 kept, why = _REFUSED, str(problem)
             self._client.quota.remember(key, kept, _KEPT_SECONDS)

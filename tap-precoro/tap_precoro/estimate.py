@@ -20,6 +20,7 @@ from tap_precoro.invoices import is_invoice
 from tap_precoro.listing import Listing
 from tap_precoro.lists import ListStream
 from tap_precoro.nested import NestedStream, StockStream
+from tap_precoro.obeying import sifted
 from tap_precoro.pushed import Way
 from tap_precoro.values import ValueStream
 
@@ -256,7 +257,7 @@ def _is_whole(page: Page) -> bool:
 def _due(resource: Resource, readers: tuple[DocumentStream, ...], page: Page) -> set[Listed]:
     """The documents that a sync would fetch of a list that this page holds whole."""
     listing = Listing(resource)
-    for row in page.rows:
+    for row in sifted(resource, page.rows):
         listing.note(row)
     due: set[Listed] = set()
     for reader in readers:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,16 @@ from precoro_api import BY_NAME, RESOURCES, SettingsError
 from precoro_api.settings import Setting
 
 from tap_precoro.filter_words import OWNED, WORDS
-from tap_precoro.list_filter import ListFilter, Place, about_of, fold, in_short, listed, nearest
+from tap_precoro.list_filter import (
+    ListFilter,
+    Place,
+    about_of,
+    fold,
+    in_short,
+    listed,
+    nearest,
+    stem_of,
+)
 
 if TYPE_CHECKING:
     from precoro_api import Resource
@@ -80,13 +88,13 @@ def _list_filter(resource: Resource, chosen: Mapping[str, Any]) -> ListFilter:
             raise _not_here(place, place.name)
         if value is not None:
             read[place.name] = word.read(place, value)
-    sent = {_stem(name): f"{resource.name} itself" for name in resource.selector}
+    sent = {stem_of(name): f"{resource.name} itself" for name in resource.selector}
     for key, one in read.items():
         if key != "params":
-            sent |= {_stem(name): f"the filter {key!r}" for name, _ in one.params}
+            sent |= {stem_of(name): f"the filter {key!r}" for name, _ in one.params}
     for name, _ in read.get("params", ListFilter()).params:
-        if _stem(name) in sent:
-            why = f"{name!r} is sent by {sent[_stem(name)]} already; leave it out."
+        if stem_of(name) in sent:
+            why = f"{name!r} is sent by {sent[stem_of(name)]} already; leave it out."
             raise Place(resource, "params").wrong(why)
     return ListFilter(
         tuple(param for one in read.values() for param in one.params),
@@ -101,11 +109,6 @@ def _object(value: object, where: str, example: str) -> Mapping[str, Any]:
 
 
 # What to say of wrong names
-
-
-def _stem(name: str) -> str:
-    """A parameter as PHP reads it: `status[]` and `status[0]` are `status`."""
-    return re.sub(r"\[[0-9]*\]$", "", name)
 
 
 def _taken_by(resource: Resource) -> list[str]:

@@ -1,4 +1,4 @@
-"""One list's filter: what it sends, and how rows show that it was not obeyed.
+"""One list's filter: what it sends, and how rows show whether it was obeyed.
 
 Beside it, what the filters of the settings have in common: their place, their values, and words
 for what is wrong with them.
@@ -28,11 +28,13 @@ __all__ = [
     "about_of",
     "flag",
     "fold",
+    "in_field",
     "in_short",
     "listed",
     "many_of",
     "nearest",
     "numbers",
+    "stem_of",
     "whole",
 ]
 
@@ -42,18 +44,29 @@ _NUMBER = Field("number", Kind.INTEGER)
 
 @dataclass(frozen=True)
 class Check:
-    """How a row shows in one field that a filter, put in `words`, was not obeyed."""
+    """How a row shows whether a filter, put in `words`, was obeyed.
+
+    `judge` answers None for a row that tells nothing; without it no row tells anything.
+    """
 
     words: str
-    field: str
-    breaks: Callable[[Any], bool]
+    judge: Callable[[Mapping[str, Any]], bool | None] | None = None
 
-    def fails(self, row: Mapping[str, Any]) -> bool:
-        """Whether the row shows it; a value of another nature than its field's tells nothing."""
+    def obeyed_by(self, row: Mapping[str, Any]) -> bool | None:
+        """What the row shows; a value of another nature than its field's tells nothing."""
         try:
-            return self.field in row and self.breaks(row[self.field])
+            return self.judge(row) if self.judge else None
         except Misfit:
-            return False
+            return None
+
+
+def in_field(name: str, judge: Callable[[Any], bool | None]) -> Callable[..., bool | None]:
+    """What one field of a row shows; a row without it tells nothing."""
+
+    def of(row: Mapping[str, Any]) -> bool | None:
+        return judge(row[name]) if name in row else None
+
+    return of
 
 
 @dataclass(frozen=True)
@@ -65,7 +78,12 @@ class ListFilter:
 
     def broken_by(self, row: Mapping[str, Any]) -> str | None:
         """The first filter, in words, that this row of the API shows not to be obeyed."""
-        return next((check.words for check in self.checks if check.fails(row)), None)
+        return next((each.words for each in self.checks if each.obeyed_by(row) is False), None)
+
+    def unverified_by(self, rows: Iterable[Mapping[str, Any]]) -> list[str]:
+        """The filters, in words, of which none of these rows shows that it was obeyed."""
+        seen = [*rows]
+        return [check.words for check in self.checks if not any(map(check.obeyed_by, seen))]
 
 
 @dataclass(frozen=True)
@@ -99,6 +117,11 @@ def fold(name: str) -> str:
 def about_of(name: str) -> str:
     """What a parameter is about: `approvaldate` of `approvalDate[left_date]`."""
     return fold(name.partition("[")[0])
+
+
+def stem_of(name: str) -> str:
+    """A parameter as PHP reads it: `status[]` and `status[0]` are `status`."""
+    return re.sub(r"\[[0-9]*\]$", "", name)
 
 
 def nearest(wrong: str, names: Iterable[str]) -> str:

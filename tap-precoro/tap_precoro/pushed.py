@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from tap_precoro.tap import TapPrecoro
 
-__all__ = ["RECONCILE_HOURS", "WEBHOOK_SPOOL", "Pushed", "Way", "pushed_of"]
+__all__ = ["RECONCILE_HOURS", "WEBHOOK_SPOOL", "Pushed", "Way", "pushed_of", "spool_of"]
 
 WEBHOOK_SPOOL = Setting(
     "webhook_spool",
@@ -75,9 +75,9 @@ def root_of(resource: Resource) -> Resource:
     return resource
 
 
-def pushed_of(tap: TapPrecoro) -> Pushed | None:
-    """What webhooks told, if the settings name a spool."""
-    given = tap.config.get(WEBHOOK_SPOOL.name)
+def spool_of(config: Mapping[str, Any]) -> Path | None:
+    """The file of the spool, if the settings name one. Raises SettingsError where it is not."""
+    given = config.get(WEBHOOK_SPOOL.name)
     if not given:
         return None
     path = Path(given).expanduser()
@@ -85,6 +85,14 @@ def pushed_of(tap: TapPrecoro) -> Pushed | None:
         raise SettingsError(
             f"{WEBHOOK_SPOOL.name}: there is no file {path}; `precoro webhooks serve` makes it."
         )
+    return path
+
+
+def pushed_of(tap: TapPrecoro) -> Pushed | None:
+    """What webhooks told, if the settings name a spool."""
+    path = spool_of(tap.config)
+    if path is None:
+        return None
     hours = tap.config.get(RECONCILE_HOURS.name)
     every = RECONCILE_HOURS.default if hours is None else hours
     return Pushed(tap, Spool(path), timedelta(hours=every))

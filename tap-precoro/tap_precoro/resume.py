@@ -150,7 +150,7 @@ class Memory:
                 rows[group][each.digest] = each.place
         for known, digest in zip(rows, digests, strict=False):
             if digest_of(sorted(known)) == digest:
-                self.fetched |= known
+                self.fetched = {**self.fetched, **known}
         self.groups = []
 
     # A run over one list

@@ -98,6 +98,12 @@ class Tally:
         return [name for name, tally in self.by_stream.items() if tally.failed]
 
     @property
+    def read_nothing(self) -> bool:
+        """Whether all streams were skipped: then it is not they that are wrong."""
+        outcomes = {self.outcome(name) for name in self.by_stream}
+        return outcomes == {"skipped"}
+
+    @property
     def left(self) -> dict[str, int]:
         """Documents that are still to be fetched, by stream; each costs a request."""
         return {name: tally.left for name, tally in self.by_stream.items() if tally.left}
@@ -155,6 +161,11 @@ class Tally:
             needed = counted(sum(self.left.values()), "request")
             logger.warning(
                 "Left for the next run: %s; %s still needed.", _documents(self.left), needed
+            )
+        if self.read_nothing:
+            logger.error(
+                "Nothing could be read: all streams were skipped. Check base_url, and what the "
+                "user of this API key may see."
             )
         for name in self.failed:
             reason = " ".join(self.by_stream[name].failed.split())

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from precoro_api import (
     RESOURCES,
     BadCredentials,
-    Reading,
     SettingsError,
-    UnexpectedAnswer,
     client_from,
 )
 from precoro_api.profile import profile_of
@@ -27,9 +25,17 @@ from tap_precoro.filters import FILTERS, ListFilter, filters_of
 from tap_precoro.listing import Listing
 from tap_precoro.lists import PAYMENTS_WINDOW, ListStream
 from tap_precoro.nested import OptionStream, StockStream
+from tap_precoro.obeying import Obedience, SiftedReading, each_once
 from tap_precoro.output import Interrupted, Output, OutputGone
 from tap_precoro.progress import Progress
-from tap_precoro.pushed import RECONCILE_HOURS, WEBHOOK_SPOOL, Pushed, Way, pushed_of
+from tap_precoro.pushed import (
+    RECONCILE_HOURS,
+    WEBHOOK_SPOOL,
+    Pushed,
+    Way,
+    pushed_of,
+    spool_of,
+)
 from tap_precoro.streams import COMPANY, PrecoroStream, Stopped, read_start
 from tap_precoro.tally import Tally
 from tap_precoro.values import ValueStream
@@ -39,7 +45,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from types import FrameType
 
-    from precoro_api import Client, Resource
+    from precoro_api import Client, Reading, Resource
 
     from tap_precoro.documents import DocumentStream
 
@@ -89,9 +95,15 @@ class TapPrecoro(Command):
 
     message_writer_class = Output
 
+    _checked = False
+
     @cached_property
     def client(self) -> Client:
-        """The one client of all streams: they share its budget of requests."""
+        """The one client of all streams: they share its budget of requests.
+
+        Settings are checked first, so that nothing is sent with wrong ones.
+        """
+        self.check()
         return client_from(self.config, f"tap-precoro/{self.plugin_version}")
 
     @cached_property
@@ -119,12 +131,17 @@ class TapPrecoro(Command):
     @cached_property
     def catalogue(self) -> Catalogue:
         """The custom fields of the account."""
-        return Catalogue(self.client, self.parents)
+        filtered = {name for name, chosen in self.filters.items() if chosen.params}
+        return Catalogue(self.client, self.parents, filtered)
 
     @property
     def custom_field_columns(self) -> bool:
         """Whether custom fields are columns of their own."""
-        return bool(self.config.get(CUSTOM_FIELDS.name) == "columns")
+        return self.spent is None and self.config.get(CUSTOM_FIELDS.name) == "columns"
+
+    @cached_property
+    def _obedience(self) -> dict[str, Obedience]:
+        return {}
 
     @cached_property
     def _listings(self) -> dict[str, Listing]:
@@ -137,27 +154,18 @@ class TapPrecoro(Command):
         more: Iterable[tuple[str, str]] = (),
         path: Mapping[str, object] | None = None,
     ) -> Reading:
-        """A reading of a list, with the filters of the settings."""
+        """A reading of a list, with the filters of the settings; its rows obey them."""
         chosen = self.filters.get(resource.name, ListFilter())
-        return Reading(self.client, resource, since, (*chosen.params, *more), path)
-
-    def check_filter(self, resource: Resource, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Raise UnexpectedAnswer where rows do not obey a filter: the API ignores unknown ones."""
-        chosen = self.filters.get(resource.name)
-        for row in rows if chosen else ():
-            broken = chosen.broken_by(row) if chosen else None
-            if broken:
-                raise UnexpectedAnswer(
-                    f"the filter {broken} was sent, and a row came that does not obey it, so this "
-                    f"API seems to ignore it; leave it out of the setting {FILTERS.name}",
-                    resource=resource.name,
-                    key=str(row.get(resource.addressed_by)),
-                )
+        obedience = self._obedience.setdefault(
+            resource.name, Obedience(resource, chosen, self.logger)
+        )
+        params = (*chosen.params, *more)
+        return SiftedReading(self.client, resource, since, params, path, obedience=obedience)
 
     def parent_rows(self, resource: Resource) -> list[dict[str, Any]]:
         """All rows of a small resource, read once a run."""
         if resource.name not in self.parents:
-            self.parents[resource.name] = list(self.reading(resource, None).rows())
+            self.parents[resource.name] = each_once(self.reading(resource, None))
         return self.parents[resource.name]
 
     def readers_of(self, resource: Resource) -> tuple[DocumentStream, ...]:
@@ -265,6 +273,8 @@ class TapPrecoro(Command):
 
     def check(self) -> None:
         """Raise SettingsError for what is wrong, before the first request."""
+        if self._checked:
+            return
         told = unknown_settings(self.config, self.config_jsonschema)
         for each in told:
             self.logger.warning("%s", each)
@@ -272,6 +282,8 @@ class TapPrecoro(Command):
         if given and read_start(given) is None:
             raise SettingsError(f"{START_DATE.name} must be an ISO 8601 date, not {given!r:.80}.")
         self.filters  # noqa: B018 - read, so that a wrong one is told
+        spool_of(self.config)
+        self._checked = True
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
@@ -288,13 +300,14 @@ class TapPrecoro(Command):
         """Read everything that is selected, and return an exit code that tells the truth.
 
         0: all read, or the budget is spent and the next run goes on; 1: some streams failed, the
-        others are read; 2: could not work (settings, credentials); 128 and the signal's number:
-        interrupted, the state of what is done kept.
+        others are read, or all were skipped; 2: could not work (settings, credentials); 128 and
+        the signal's number: interrupted, the state of what is done kept.
         """
         code = 0
         try:
             self.check()
             self.tally.expect(self.sources)
+            self._stop_if_spent()
             if self.pushed:
                 self.pushed.forget()
             self.sync_all()
@@ -315,7 +328,15 @@ class TapPrecoro(Command):
             code = COULD_NOT_WORK
         finally:
             self.finish(tell=True)
-        return code or (_FAILED_STREAM if self.tally.failed else 0)
+        failed = self.tally.failed or self.tally.read_nothing
+        return code or (_FAILED_STREAM if failed else 0)
+
+    def _stop_if_spent(self) -> None:
+        """Raise Stopped where the budget was spent before any stream began; the state goes out."""
+        if self.spent is not None:
+            if self.state:
+                self.state_writer.write_state(self.state)
+            raise Stopped(self.spent)
 
     def finish(self, *, tell: bool = False) -> None:
         """Let go of terminal and client; `tell` what was done. Without a client nothing was."""

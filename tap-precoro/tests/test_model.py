@@ -24,12 +24,12 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 from precoro_api import Client
 from precoro_api.quota import Limits, MemoryLedger, Policy, Quota
-from precoro_api.reading import Reading
 from precoro_sandbox import Sandbox, SandboxClock
 from precoro_sandbox.shapes import shape
 from singer_sdk.singerlib.json import serialize_json
 from tap_precoro.documents import LineStream
 from tap_precoro.lists import ListStream
+from tap_precoro.obeying import SiftedReading
 from tap_precoro.resume import Listed
 from tap_precoro.streams import PrecoroStream, Stopped
 from tap_precoro.tap import TapPrecoro
@@ -386,7 +386,7 @@ def test_whatever_stood_unchanged_during_a_run_is_there_and_equal(story: Story) 
 # What these stories are worth: taps that are broken on purpose lose rows in one of them
 
 
-class Trusting(Reading):
+class Trusting(SiftedReading):
     """A reading that takes its first pass for the whole list."""
 
     def pages(self) -> Iterator[Page]:
@@ -416,7 +416,7 @@ def a_story_that_loses_a_row() -> Story:
 
 
 def test_a_tap_that_trusts_its_first_pass_loses_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tap_precoro.tap, "Reading", Trusting)
+    monkeypatch.setattr(tap_precoro.tap, "SiftedReading", Trusting)
     story = a_story_that_loses_a_row()
     monkeypatch.undo()
     tell(story)
