@@ -15,7 +15,7 @@ from target_precoro.outcome import ROW_ERRORS, Outcome, Pending, class_of
 from target_precoro.routes import APPROVALS, Route
 from target_precoro.sinks import GatheringSink
 from target_precoro.special_steps import Act
-from target_precoro.wanted import Wanted
+from target_precoro.wanted import Wanted, reference_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -72,7 +72,10 @@ class ApprovalSink(GatheringSink):
         resource = _DOCUMENTS.get(named)
         route = Route(self.stream_name, resource) if resource else self.route
         problems = () if resource else (_unknown("document", named, _DOCUMENTS),)
-        wanted = Wanted(None, idn=str(record.get("idn") or "") or None, problems=problems)
+        # Under that name it is read as other streams read a number: 12 for 12.0.
+        given = {"document_idn": record.get("idn")}
+        number = reference_of(given, "document", route.resource.name)
+        wanted = Wanted(None, idn=number.value if number else None, problems=problems)
         self.pending.append(self.target.take(self, record, wanted, route))
 
     @override

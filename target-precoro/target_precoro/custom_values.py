@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
+import difflib
+import json
+from contextlib import suppress
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
-from precoro_api import BY_NAME, UnexpectedAnswer
-from precoro_api.fields import unwrap
+from precoro_api import BY_NAME, SettingsError, UnexpectedAnswer
+from precoro_api.fields import Field, Kind, Misfit, unwrap
 from typing_extensions import override
 
 from target_precoro.directory import folded
-from target_precoro.equality import is_empty
+from target_precoro.equality import is_empty, says
+from target_precoro.form_keys import EXTERNAL_ID, form_keys, names_of
 from target_precoro.outcome import ROW_ERRORS, Outcome, Pending, class_of
-from target_precoro.routes import Route
+from target_precoro.routes import VALUES, Route
 from target_precoro.sinks import GatheringSink
 from target_precoro.special_steps import SetValue
-from target_precoro.wanted import Reference, Wanted, reference_of
+from target_precoro.wanted import Wanted, listed, reference_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from precoro_api import Client
+    from precoro_api import Client, PrecoroError
 
     from target_precoro.applying import Applying
     from target_precoro.special_steps import ValueStep
     from target_precoro.target import TargetPrecoro
 
-__all__ = ["ValueSink", "apply_values", "changed_values"]
+__all__ = [
+    "ValueSink",
+    "Values",
+    "apply_values",
+    "as_sent",
+    "changed_values",
+    "value_route",
+    "value_wanted",
+]
 
 _SUPPLIERS = BY_NAME["suppliers"]
 _FIELDS = BY_NAME["supplier_custom_fields"]
@@ -34,11 +47,27 @@ _CALL = _SUPPLIERS.other_writes[0]
 _HOLDER = "dataSupplierCustomFields"
 _FIELD = "supplierCustomField"
 
+_VALUE = ("value", "option", "option_name")
+_SUPPLIER_NAMES = ("supplier", _SUPPLIERS.name)
+_FIELD_NAMES = ("field", _FIELDS.name, "custom_field")
+_KNOWN = frozenset(
+    (*_VALUE, *names_of(_SUPPLIER_NAMES[0]), *names_of(_FIELD_NAMES[0], _FIELD_NAMES[2]))
+)
+"""The names that a record of values may use."""
+
+_FLAG, _NUMBER = Field("value", Kind.FLAG), Field("value", Kind.NUMBER)
+_DATED = BY_NAME["payments"]
+_DAY = form_keys(_DATED)["payDate"]
+"""A key that takes dates: a value may be one, in any of the API's formats, or a text."""
+
 
 def changed_values(
-    shown: Iterable[Mapping[str, Any]], wanted: Mapping[int, str]
+    shown: Iterable[Mapping[str, Any]], wanted: Mapping[int, Any], *, as_shown: bool = False
 ) -> list[dict[str, Any]]:
-    """The whole list of values with the wanted ones in it, or [] if nothing differs. Pure."""
+    """The whole list of values with the wanted ones in it, or [] if nothing differs. Pure.
+
+    `as_shown` takes numbers in texts for numbers, as an answer may write them otherwise.
+    """
     values = [dict(each) for each in shown]
     left = dict(wanted)
     differs = False
@@ -47,105 +76,274 @@ def changed_values(
         field_id = field.get("id") if isinstance(field, dict) else None
         if field_id in left:
             value = left.pop(field_id)
-            differs = differs or str(each.get("value") or "").strip() != value
-            each["value"] = value
-    values += [{_FIELD: {"id": field_id}, "value": value} for field_id, value in left.items()]
+            if not _is(each.get("value"), value, as_shown=as_shown):
+                differs = True
+                each["value"] = as_sent(value)
+    new = {field_id: as_sent(value) for field_id, value in left.items()}
+    values += [{_FIELD: {"id": field_id}, "value": value} for field_id, value in new.items()]
     return values if differs or left else []
+
+
+def as_sent(value: Any) -> str:
+    """A value as the API reads it: `true` for True, `12` for 12.0, "" for None. Pure."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        value = Decimal(str(value))
+    if isinstance(value, Decimal) and value.is_finite():
+        return format(value.to_integral_value() if value == int(value) else value, "f")
+    return "" if value is None else str(value).strip()
+
+
+def _is(shown: Any, wanted: Any, *, as_shown: bool = False) -> bool:
+    """Whether a value is what is wanted, as the API sees it; a text `07` is not the text `7`."""
+    for kind, types in ((_FLAG, bool), (_NUMBER, (int, float, Decimal))):
+        if isinstance(wanted, types) or isinstance(shown, types) or (as_shown and kind is _NUMBER):
+            with suppress(Misfit):
+                read = kind.read(wanted)
+                if read is not None and read == kind.read(shown):
+                    return True
+    return says(_DATED, _DAY, shown, as_sent(wanted))
 
 
 class ValueSink(GatheringSink):
     """Takes a supplier (by any of its names), a field (id or name), and a value or an option."""
 
     max_size = 200
+    takes = "values of suppliers"
 
     @override
     def route_for(self, schema: Mapping[str, Any]) -> Route:
-        return Route(self.stream_name, _SUPPLIERS)
+        return value_route(self.stream_name, self.target.config)
 
     @override
     def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:
         """Take a record into the batch."""
-        supplier = reference_of(record, "supplier", "suppliers")
-        field = reference_of(record, "field", _FIELDS.name, "custom_field")
-        problems = [
-            f"it names no {name}: give {name}_external_id, {name}_id or {name}_name"
-            for name, given in (("supplier", supplier), ("field", field))
-            if given is None
-        ]
-        wanted = Wanted(None, {"supplier": supplier, "field": field}, problems=tuple(problems))
+        wanted = value_wanted(self.route, record)
+        self.tell_unknown(wanted)
         self.pending.append(self.target.take(self, record, wanted, self.route))
 
     @override
     def process_batch(self, context: dict[str, Any]) -> None:
-        """Write the values, supplier by supplier."""
+        """Write the values, after the suppliers and options that came before them."""
         batch, self.pending = self.pending, []
-        directories = self.target.engine.directories
-        directories.ask((ref, {}) for each in batch for ref in each.wanted.references)
-        by_supplier: dict[Any, list[Pending]] = {}
-        for each in batch:
-            supplier = each.wanted.values["supplier"]
-            found = None
-            if isinstance(supplier, Reference):
-                found = directories.resolve(supplier, {})
-            if each.wanted.problems or found is None:
-                told = "; ".join(each.wanted.problems) or f"Precoro has no {supplier}"
-                kind = "data" if each.wanted.problems else "reference"
-                self.target.settle(each, Outcome("rejected", reason=told, error=kind))
+        self.target.drain_before({_SUPPLIERS.name, _OPTIONS.name})
+        self.target.values.write(batch)
+
+
+def value_route(stream: str, config: Mapping[str, Any]) -> Route:
+    """The rules of a stream of values. Raises SettingsError naming the setting that is wrong."""
+    field_map, defaults = _by_field(config, "field_map", stream), {}
+    for each in _setting(config, "default_values") or ():
+        if str(each.get("stream") or "").lower() in (stream.lower(), VALUES):
+            defaults[str(each.get("field"))] = each.get("value")
+    defaults |= _by_field(config, "defaults", stream)
+    for setting, names in (("field_map", field_map.values()), ("defaults", defaults)):
+        for name in names:
+            if name not in _KNOWN:
+                nearest = difflib.get_close_matches(str(name), _KNOWN, n=1, cutoff=0.0)[0]
+                raise SettingsError(
+                    f"{setting}: stream {stream!r} names {name!r}, which is nothing of a value. "
+                    f"The nearest is {nearest}."
+                )
+    return Route(
+        stream,
+        _SUPPLIERS,
+        key_property=config.get("external_id_property") or EXTERNAL_ID,
+        field_map=field_map,
+        defaults=defaults,
+        cleared=_cleared(_of_stream(config, "nulls", stream)),
+        unknown_fields=config.get("unknown_fields") or "warn",
+    )
+
+
+def _setting(config: Mapping[str, Any], name: str) -> Any:
+    given = config.get(name)
+    if isinstance(given, str) and given.lstrip()[:1] in ("{", "["):
+        return json.loads(given)  # that it can be read was looked at before
+    return given
+
+
+def _of_stream(config: Mapping[str, Any], setting: str, stream: str) -> Any:
+    """What a setting says of a stream, or for all."""
+    given = _setting(config, setting)
+    return given.get(stream, given.get(VALUES)) if isinstance(given, dict) else given
+
+
+def _by_field(config: Mapping[str, Any], setting: str, stream: str) -> dict[str, Any]:
+    given = _of_stream(config, setting, stream) or {}
+    if not isinstance(given, dict):
+        raise SettingsError(f"{setting}: stream {stream!r} wants an object by field.")
+    return given
+
+
+def _cleared(given: Any) -> frozenset[str]:
+    """What a null empties."""
+    by_field = given if isinstance(given, dict) else {"*": given or "keep"}
+    for name, what in by_field.items():
+        if what not in ("keep", "clear") or name not in ("*", *_VALUE):
+            raise SettingsError(f"nulls: a value takes keep or clear, not {given!r}.")
+    return frozenset(name for name, what in by_field.items() if what == "clear")
+
+
+def value_wanted(route: Route, record: Mapping[str, Any]) -> Wanted:
+    """What a record asks for: `supplier`, `field`, and `option` or `value` where it has one. Pure.
+
+    A null is there only where it clears.
+    """
+    given = {route.field_map.get(name, name): value for name, value in record.items()}
+    for name, value in route.defaults.items():
+        if given.get(name) in (None, ""):
+            given[name] = value
+    values: dict[str, Any] = {
+        "supplier": reference_of(given, *_SUPPLIER_NAMES),
+        "field": reference_of(given, *_FIELD_NAMES),
+    }
+    problems = [
+        f"it names no {name}: give {name}_external_id, {name}_id or {name}_name"
+        for name, found in values.items()
+        if found is None
+    ]
+    name = next((name for name in ("option", "option_name") if not is_empty(given.get(name))), "")
+    name = name or next((name for name in _VALUE if name in given), "")
+    if name and (given[name] is not None or route.clears(name)):
+        kind = "option" if name != "value" and not is_empty(given[name]) else "value"
+        values[kind] = given[name]
+        if isinstance(given[name], (dict, list)):
+            problems.append(f"its {name} is a {type(given[name]).__name__}, not one {kind}")
+    elif name:
+        values["null"] = True
+    ours = {route.key_property, EXTERNAL_ID, "id", "createDate", "updateDate"}
+    unknown = {name for name in given.keys() - _KNOWN - ours if not name.startswith("_sdc")}
+    return Wanted(None, values, unknown=frozenset(unknown), problems=tuple(problems))
+
+
+class Values:
+    """Writes values, supplier by supplier; those of suppliers that are not there yet, at the end.
+
+    Each record is settled once.
+    """
+
+    def __init__(self, target: TargetPrecoro) -> None:
+        self._target = target
+        self._waiting: list[Pending] = []
+
+    def write(self, batch: Iterable[Pending]) -> None:
+        """Write what can be written of a batch."""
+        self._waiting += self._write(batch)
+
+    def finish(self) -> None:
+        """All suppliers are written that are to be: write what waited, and refuse the rest."""
+        waiting, self._waiting = self._waiting, []
+        for each in self._write(waiting):
+            told = f"Precoro has no {each.wanted.values['supplier']}"
+            self._target.settle(each, Outcome("rejected", reason=told, error="reference"))
+
+    def _write(self, batch: Iterable[Pending]) -> list[Pending]:
+        """Those whose supplier is not there are handed back."""
+        target, absent = self._target, []
+        directories = target.engine.directories
+        ready = [each for each in batch if not self._is_settled(each)]
+        directories.ask((ref, {}) for each in ready for ref in each.wanted.references)
+        by_supplier: dict[str, list[Pending]] = {}
+        for each in ready:
+            found = directories.resolve(each.wanted.values["supplier"], {})
+            if found is None:
+                absent.append(each)
             else:
                 by_supplier.setdefault(str(found), []).append(each)
         for supplier_id, many in by_supplier.items():
-            with self.target.writing():
-                try:
-                    self._write(supplier_id, many)
-                except ROW_ERRORS as problem:
-                    for each in many:
-                        kind = class_of(problem)
-                        self.target.settle(
-                            each, Outcome("rejected", reason=str(problem), error=kind)
-                        )
+            with target.writing():
+                for each, outcome in self._outcomes(supplier_id, many):
+                    target.settle(each, outcome)
+        return absent
 
-    def _write(self, supplier_id: str, many: list[Pending]) -> None:
-        client = self.target.client
-        wanted: dict[int, str] = {}
+    def _is_settled(self, each: Pending) -> bool:
+        """Whether a record asks for nothing that can be done; that is told."""
+        wanted, problems = each.wanted, list(each.wanted.problems)
+        if wanted.unknown and each.route.unknown_fields == "fail":
+            names = listed(sorted(wanted.unknown))
+            problems.append(f"{ValueSink.takes} take no {names}, and unknown_fields is fail")
+        if problems:
+            outcome = Outcome("rejected", reason="; ".join(problems), error="data")
+        elif not wanted.values.keys() & {"option", "value"}:
+            why = "its value is null" if "null" in wanted.values else "it gives no value or option"
+            outcome = Outcome("skipped", reason=f"{why}, so what Precoro has is left as it is")
+        else:
+            return False
+        self._target.settle(each, outcome)
+        return True
+
+    def _outcomes(
+        self, supplier_id: str, many: Sequence[Pending]
+    ) -> Iterator[tuple[Pending, Outcome]]:
+        wanted: dict[int, Any] = {}
         ready = []
         for each in many:
-            field_id, value, problem = self._value(each)
-            if problem:
-                self.target.settle(each, Outcome("rejected", reason=problem, error="reference"))
-            else:
+            field_id, value, refused = self._value(each)
+            if refused is None:
                 wanted[field_id] = value
                 ready.append((each, field_id))
-        new = self.target.dry and self.target.preview.new.of(supplier_id)
-        row = {} if new else client.detail(_SUPPLIERS, supplier_id)  # a new one has none yet
+            else:
+                yield each, refused
+        if not ready:
+            return
+        try:
+            row, shown, differ = self._sent(supplier_id, wanted)
+        except ROW_ERRORS as problem:
+            for each, _ in ready:
+                yield each, _refused(problem)
+            return
+        for each, field_id in ready:
+            if not differ:
+                yield each, Outcome("unchanged", row)
+                continue
+            new = as_sent(wanted[field_id])
+            step = SetValue(supplier_id, field_id, _value_in(shown, field_id), new)
+            yield each, Outcome("updated", row, (_HOLDER,), step=step)
+
+    def _sent(
+        self, supplier_id: str, wanted: Mapping[int, Any]
+    ) -> tuple[dict[str, Any], list[Mapping[str, Any]], bool]:
+        """The supplier after it, the values before it, and whether any of them differed."""
+        target = self._target
+        new = target.dry and target.preview.new.of(supplier_id)
+        row = {} if new else target.client.detail(_SUPPLIERS, supplier_id)  # a new one has none yet
         shown = _shown(row)
         values = changed_values(shown, wanted)
-        if values and not self.target.dry:
-            row = _written(client, supplier_id, values, wanted)
-        action = "updated" if values else "unchanged"
-        for each, field_id in ready:
-            step = SetValue(supplier_id, field_id, _value_in(shown, field_id), wanted[field_id])
-            outcome = Outcome(action, row)
-            if values:
-                outcome = Outcome(action, row, (_HOLDER,), step=step)
-            self.target.settle(each, outcome)
+        if values and not target.dry:
+            row = _written(target.client, supplier_id, values, wanted)
+        return row, shown, bool(values)
 
-    def _value(self, each: Pending) -> tuple[int, str, str]:
-        """The field's id and the value to send, or a problem; option names become their ids."""
-        directories = self.target.engine.directories
+    def _value(self, each: Pending) -> tuple[int, Any, Outcome | None]:
+        """The field's id and the value, or why not; the name of an option becomes its id."""
+        directories = self._target.engine.directories
         field = each.wanted.values["field"]
-        found = directories.resolve(field, {}) if isinstance(field, Reference) else None
-        if found is None:
-            return 0, "", f"Precoro has no {field}"
-        option = each.record.get("option") or each.record.get("option_name")
-        value = each.record.get("value")
-        if is_empty(option):
-            return int(found), "" if value is None else str(value).strip(), ""
-        options = directories.of(_OPTIONS, {"field_id": int(found)})
-        options.read_all()
+        try:
+            found = directories.resolve(field, {})
+            if found is None:
+                return 0, None, _no(f"Precoro has no {field}")
+            option = each.wanted.values.get("option")
+            if option is None:
+                return int(found), each.wanted.values["value"], None
+            options = directories.of(_OPTIONS, {"field_id": int(found)})
+            options.read_all()
+        except ROW_ERRORS as problem:
+            return 0, None, _refused(problem)
         rows = [row for row in options.known if folded(row.get("name")) == folded(option)]
         if len(rows) != 1:
-            return 0, "", f"field {found} has {len(rows) or 'no'} options named {option!r}"
-        return int(found), str(rows[0]["id"]), ""
+            told = f"field {found} has {len(rows) or 'no'} options named {option!r}"
+            return 0, None, _no(told)
+        return int(found), str(rows[0]["id"]), None
+
+
+def _no(told: str) -> Outcome:
+    return Outcome("rejected", reason=told, error="reference")
+
+
+def _refused(problem: PrecoroError) -> Outcome:
+    said = getattr(problem, "said", "")
+    return Outcome("rejected", reason=str(problem), error=class_of(problem), said=said)
 
 
 def apply_values(target: TargetPrecoro, steps: Iterable[ValueStep]) -> None:
@@ -202,19 +400,19 @@ def _value_in(shown: Iterable[Mapping[str, Any]], field_id: int) -> str:
     for each in shown:
         field = unwrap(each.get(_FIELD))
         if isinstance(field, dict) and field.get("id") == field_id:
-            return str(each.get("value") or "").strip()
+            return as_sent(each.get("value"))
     return ""
 
 
 def _written(
-    client: Client, supplier_id: str, values: list[dict[str, Any]], wanted: Mapping[int, str]
+    client: Client, supplier_id: str, values: list[dict[str, Any]], wanted: Mapping[int, Any]
 ) -> dict[str, Any]:
     """The supplier with these values. Raises UnexpectedAnswer where it does not show them."""
     path = {_SUPPLIERS.addressed_by: supplier_id}
     row = client.write(
         _SUPPLIERS, _CALL, {_HOLDER: values}, path=path, record_key=supplier_id
     ) or client.detail(_SUPPLIERS, supplier_id)
-    if changed_values(_shown(row), wanted):
+    if changed_values(_shown(row), wanted, as_shown=True):
         raise UnexpectedAnswer(
             "the values were accepted, but the supplier does not show them",
             resource=_SUPPLIERS.name,

@@ -42,6 +42,17 @@ def _indexed(name: str, value: Any) -> str:
     return f"#{value}" if isinstance(value, int) else str(value).strip()
 
 
+def _unlike_in(surer: Iterable[str], wanted: Wanted, row: Row) -> str:
+    """The first of these fields that record and row both have, and not the same; "" for none."""
+    for name in surer:
+        own, shown = wanted.match.get(name), row.get(name)
+        if is_empty(own) or is_empty(shown) or not folded(own):
+            continue
+        if _indexed(name, shown) not in ("", folded(own)):
+            return name
+    return ""
+
+
 class Directory:
     """The records of one resource, below one place of it where it has places.
 
@@ -56,6 +67,7 @@ class Directory:
         self._found: dict[str, list[Row]] = {}
         self._ids: dict[str, Any] = {}
         self._keyed: dict[tuple[str, str], Row | None] = {}
+        self._several: dict[str, list[Row]] = {}
         self._absent: set[str] = set()
         self._rows: dict[str, Row] | None = None
         self._own: set[str] = set()
@@ -80,6 +92,7 @@ class Directory:
         """Know what `find` will be asked for, so that it asks Precoro for nothing in common."""
         external_ids = [wanted.external_id for _, wanted in asked if wanted.external_id]
         match = any(route.match_on for route, _ in asked)
+        self._keep_also({name for route, _ in asked for name in route.match_on})
         self.look_up(external_ids, match=match)
         new = [
             (route, wanted)
@@ -89,6 +102,14 @@ class Directory:
         alone = sum(bool(wanted.precoro_id or wanted.idn) for _, wanted in new)
         if any(self._needs_list(*each) for each in new) or self._costs_less_than(alone):
             self.read_all()
+
+    def _keep_also(self, names: set[str]) -> None:
+        """Keep these fields of a list, too, as records are to be found by them."""
+        with self._lock:
+            new = names - self._kept
+            self._kept |= names
+            if new and self._rows is not None and not self._own:
+                self._rows = None  # it was read without them
 
     def _needs_list(self, route: Route, wanted: Wanted) -> bool:
         if wanted.precoro_id or wanted.idn:
@@ -151,6 +172,8 @@ class Directory:
             for external_id, rows in found.items():
                 if len(rows) == 1:
                     self._remember(external_id, rows[0])
+                else:
+                    self._several[external_id] = rows
 
     def _list_is_cheaper(self, many: int, *, match: bool) -> bool:
         """Whether the whole list costs no more requests than look-ups, by its size of last time."""
@@ -199,27 +222,43 @@ class Directory:
 
     def find(self, route: Route, wanted: Wanted) -> Found:
         """What Precoro has for a record: by its own id, its external id, then by other fields."""
+        linked = self.with_external_id(wanted.external_id) if wanted.external_id else []
         if wanted.precoro_id or wanted.idn:
-            by = "id" if wanted.precoro_id else "idn"
-            value = str(wanted.precoro_id or wanted.idn)
-            linked = self.with_external_id(wanted.external_id) if wanted.external_id else []
-            row = next((row for row in linked if str(row.get(by)) == value), None)
-            row = row or self.by_key(by, value)
-            return Found((row,) if row else (), by)
-        if wanted.external_id:
-            rows = self.with_external_id(wanted.external_id)
-            if rows:
-                return Found(tuple(rows))
-        for name in route.match_on:
-            rows = self._matching(wanted, name, wanted.match.get(name))
-            if rows:
-                return Found(tuple(rows), name)
+            return self._named_itself(wanted, linked)
+        if linked:
+            return Found(tuple(linked))
+        matched = self._matched(route, wanted)
+        if matched.rows:
+            return matched
         for name, value in wanted.resembles.items() if route.creates else ():
             rows = self._matching(wanted, name, value)
             rows = [row for row in rows if is_empty(row.get(EXTERNAL_ID))]
             if rows:
                 return Found(tuple(rows), name, sure=False)
         return Found()
+
+    def _named_itself(self, wanted: Wanted, linked: Sequence[Row]) -> Found:
+        """The record whose id or idn is given; no other may carry its external id."""
+        by = "id" if wanted.precoro_id else "idn"
+        value = str(wanted.precoro_id or wanted.idn)
+        row = next((row for row in linked if str(row.get(by)) == value), None)
+        if linked and row is None:
+            return Found(tuple(linked), unlike=by)
+        row = row or self.by_key(by, value)
+        return Found((row,) if row else (), by)
+
+    def _matched(self, route: Route, wanted: Wanted) -> Found:
+        """What has its fields of `match_on`, the surest first; a surer one must not be another."""
+        others = Found()
+        for place, name in enumerate(route.match_on):
+            rows = self._matching(wanted, name, wanted.match.get(name))
+            unlike = [_unlike_in(route.match_on[:place], wanted, row) for row in rows]
+            like = [row for row, field in zip(rows, unlike, strict=True) if not field]
+            if like:
+                return Found(tuple(like), name)
+            if rows and not others.rows:
+                others = Found(tuple(rows), name, unlike=unlike[0])
+        return others
 
     def with_external_id(self, external_id: str) -> list[Row]:
         """The rows that carry it, of those that were looked at."""
@@ -265,6 +304,11 @@ class Directory:
             while len(self._keyed) > _MOST_IDS:
                 del self._keyed[next(iter(self._keyed))]
 
+    def named(self, name: str) -> list[Row]:
+        """The rows of that name, for which the list is read."""
+        self.read_all()
+        return self._index("name").get(folded(name), [])
+
     def _matching(self, wanted: Wanted, name: str, value: Any) -> list[Row]:
         if is_empty(value):
             return []
@@ -306,6 +350,11 @@ class Directory:
 
     # What is known of references
 
+    def several(self, external_id: str) -> list[Row]:
+        """The rows that carry it, where it is more than one."""
+        rows = self.with_external_id(external_id) or self._several.get(external_id, [])
+        return rows if len(rows) > 1 else []
+
     def id_of(self, external_id: str, want: str = "id") -> Any:
         """The id (or idn) of the record with that external id, None where it is not known."""
         with self._lock:
@@ -324,6 +373,7 @@ class Directory:
         with self._lock:
             if external_id:
                 self._found[external_id] = [row]
+                self._several.pop(external_id, None)
                 self._absent.discard(external_id)
                 self._remember(external_id, row)
             else:
@@ -375,6 +425,7 @@ class Directories:
             if reference.by == EXTERNAL_ID:
                 directory = self.of(BY_NAME[reference.resource], place)
                 known = directory.id_of(reference.value) is not None
+                known = known or bool(directory.several(reference.value))
                 if not known and not directory.is_absent(reference.value):
                     wanted.setdefault(directory, []).append(reference.value)
         for directory, external_ids in wanted.items():
@@ -388,8 +439,15 @@ class Directories:
         if reference.by == EXTERNAL_ID:
             return directory.id_of(reference.value, want)
         if reference.by == "name":
-            directory.read_all()
-            rows = directory._index("name").get(folded(reference.value), [])  # noqa: SLF001
+            rows = directory.named(reference.value)
             return rows[0].get(want) if len(rows) == 1 else None
         row = directory.by_key(reference.by, reference.value)
         return None if row is None else row.get(want)
+
+    def several(self, reference: Reference, place: Mapping[str, Any]) -> list[Row]:
+        """The rows that a reference may mean, where it is more than one."""
+        directory = self.of(BY_NAME[reference.resource], place)
+        if reference.by == EXTERNAL_ID:
+            return directory.several(reference.value)
+        rows = directory.named(reference.value) if reference.by == "name" else []
+        return rows if len(rows) > 1 else []

@@ -7,6 +7,8 @@ records overlap where answers are slow; those of one record keep their order.
 
 from __future__ import annotations
 
+import logging
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ from precoro_api import BY_NAME, NotAllowed, NotFound, SettingsError
 
 from target_precoro.details import Details
 from target_precoro.directory import Directories, folded
+from target_precoro.form_keys import EXTERNAL_ID
 from target_precoro.identity import circles, fingerprint, key_of, node_of, wave_of
 from target_precoro.journal import Begun, Earlier, Intent
 from target_precoro.outcome import ROW_ERRORS, Outcome, Pending, class_of
@@ -31,8 +34,11 @@ from target_precoro.upsert import (
     Undecided,
     Update,
     Waiting,
+    candidates,
     plan,
+    unchangeable,
 )
+from target_precoro.wanted import listed
 from target_precoro.writer import MadeElsewhere
 from target_precoro.writers import Writers
 
@@ -47,9 +53,12 @@ if TYPE_CHECKING:
     from target_precoro.preview import Preview
     from target_precoro.routes import Route
     from target_precoro.upsert import Plan
+    from target_precoro.wanted import Reference
     from target_precoro.writer import Writer
 
 __all__ = ["Engine"]
+
+logger = logging.getLogger(__name__)
 
 
 class Engine:
@@ -93,6 +102,8 @@ class Engine:
         )
         self._writers = Writers(client, journal, profile, update_method, keep_in_profile)
         self._made: set[str] = set()
+        self._told: set[tuple[str, str]] = set()
+        self._lock = threading.Lock()
         self._open = {(each.resource, each.key) for each in journal.open_intents()}
 
     def writer_of(self, resource: Resource) -> Writer:
@@ -153,14 +164,32 @@ class Engine:
     def _wait_or_refuse(self, each: Pending) -> None:
         """A record that names others by external id may wait; by anything else it waits in vain."""
         named = references_in(each.wanted.place) or each.wanted.references
-        hopeless = [ref for ref in named if ref.by != "externalId"]
-        if hopeless:
+        hopeless = [ref for ref in named if ref.by != EXTERNAL_ID]
+        several = self._ambiguous(each, named)
+        if several:
+            self._heard(each, Outcome("rejected", reason=several, error="conflict"))
+        elif hopeless:
             told = ", ".join(map(str, hopeless))
             self._heard(
                 each, Outcome("rejected", reason=f"Precoro has no {told}", error="reference")
             )
         else:
             self.waiting.append(each)
+
+    def _ambiguous(self, each: Pending, named: Iterable[Reference]) -> str:
+        """The words for a reference that several records may be meant by; "" for none."""
+        place = known_place(each.wanted.place) or {}
+        for ref in named:
+            rows = self.directories.several(ref, place)
+            if rows:
+                by_name = ref.by == "name"
+                have = "have the name" if by_name else "carry the external id"
+                mend = "name it by its id or external id" if by_name else "leave it on one of them"
+                return (
+                    f"{len(rows)} {ref.resource} of Precoro {have} {ref.value!r} that it refers to "
+                    f"(ids {candidates(rows)}): {mend}"
+                )
+        return ""
 
     def _wake(self) -> None:
         """Write those who waited for what has been made meanwhile."""
@@ -184,7 +213,9 @@ class Engine:
         """The input is over: try what earlier runs parked, and park what still waits."""
         again = self._resolving.asked(self._parking.left())
         # Those whose references are still missing cost no look of their own.
-        self.waiting += [each for each in again if each.wanted.references]
+        for each in again:
+            if each.wanted.references:
+                self._wait_or_refuse(each)
         if again:
             self.write([each for each in again if not each.wanted.references])
         if not self._wanted_still():
@@ -217,7 +248,7 @@ class Engine:
         return writer.learns_by_changing
 
     def _heard(self, each: Pending, outcome: Outcome) -> None:
-        if outcome.action in ("created", "linked"):
+        if outcome.action in ("created", "linked") or EXTERNAL_ID in outcome.changed:
             self._made.add(each.route.resource.name)
         self._parking.hear(each, outcome)
         self._settle(each, outcome)
@@ -258,7 +289,7 @@ class Engine:
         found = Found() if each.wanted.references else directory.find(each.route, each.wanted)
         if not found.sure and self._was_begun(each):
             found = Found()  # the journal knows more of it: when it was begun
-        if len(found.rows) == 1:
+        if len(found.rows) == 1 and not found.unlike:
             found = replace(found, rows=(self._seen(each, found.rows[0]),))
         return plan(self._narrowed(each), each.wanted, found)
 
@@ -277,7 +308,27 @@ class Engine:
             return replace(route, mode="update")
         return route
 
-    def _try(self, each: Pending, looked_at: float) -> Outcome:  # noqa: PLR0911
+    def _try(self, each: Pending, looked_at: float) -> Outcome:
+        outcome = self._tried(each, looked_at)
+        stays = unchangeable(each.route, each.wanted, outcome.row)
+        if each.route.resource.name == PAYMENTS:
+            stays -= {"sumPaid"}  # a payment of another amount is refused
+        if not stays or outcome.action not in ("unchanged", "existing", "updated", "linked"):
+            return outcome
+        with self._lock:
+            new = {name for name in stays if (each.route.stream, name) not in self._told}
+            self._told |= {(each.route.stream, name) for name in new}
+        if new:
+            logger.warning(
+                "%s: existing records differ from the input in %s, which the API takes of new "
+                "records only: it stays as it is; report_path has a note on each.",
+                each.route.stream,
+                listed(sorted(new)),
+            )
+        note = f"it differs in {listed(sorted(stays))}, which the API takes of new records only"
+        return replace(outcome, reason=f"{outcome.reason}; {note}" if outcome.reason else note)
+
+    def _tried(self, each: Pending, looked_at: float) -> Outcome:  # noqa: PLR0911
         step = self.decide(each)
         resource = each.route.resource
         if isinstance(step, Refused):

@@ -17,10 +17,13 @@ _MOST = 1000
 
 
 class HeldStates:
-    """Which records of the input are still open, by their places, and the states that wait."""
+    """How many records are still open at each place of the input, and the states that wait.
+
+    A stream map may make several records of one.
+    """
 
     def __init__(self) -> None:
-        self._open: dict[int, None] = {}
+        self._open: dict[int, int] = {}
         self._held: deque[tuple[int, Any]] = deque()
         self._ended = False
 
@@ -34,12 +37,16 @@ class HeldStates:
         return len(self._held) > _MOST
 
     def open(self, place: int) -> None:
-        """The record at that place is taken."""
-        self._open[place] = None
+        """A record at that place is taken."""
+        self._open[place] = self._open.get(place, 0) + 1
 
     def close(self, place: int) -> None:
-        """It is known what became of that record."""
-        self._open.pop(place, None)
+        """It is known what became of one record at that place."""
+        left = self._open.get(place, 0) - 1
+        if left > 0:
+            self._open[place] = left
+        else:
+            self._open.pop(place, None)
 
     def hold(self, place: int, value: Any) -> None:
         """Keep a state that follows the record at that place; of two there, the newer."""

@@ -36,10 +36,12 @@ _DONE = ""
 
 @dataclass(frozen=True)
 class Intent:
-    """A create that is about to be sent: of which record, since when, and how to find it.
+    """A create that is about to be sent: of which record, and since when.
 
-    `key` names the record for good, `began` is the server's clock in seconds since the epoch,
-    `look_for` is JSON (numbers with a point come back as Decimal).
+    `key` names the record for good, `began` is the server's clock in seconds since the epoch.
+    `look_for` is JSON that is kept beside it (numbers with a point come back as Decimal); writers
+    keep nothing there, as the record itself says how to find it, and mark by `again` in memory
+    that an earlier process began it.
     """
 
     resource: str
@@ -79,7 +81,8 @@ class Busy:
 class Parked:
     """A row that waits, with all that is needed to write it later.
 
-    `waits_for` names records as (resource, external id), `since` is in seconds since the epoch.
+    `since` is in seconds since the epoch. `waits_for`, as (resource, external id), `reason` and
+    `fingerprint` are for people who open the file: a run reads the record anew.
     """
 
     stream: str

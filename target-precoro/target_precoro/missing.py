@@ -66,7 +66,10 @@ class Missing:
         self._watched.setdefault(route.stream, route)
 
     def note(self, each: Pending, outcome: Outcome) -> None:
-        """What a record of the input came to, and so which record of Precoro the source has."""
+        """What a record of the input came to, and so which record of Precoro the source has.
+
+        Records that only speak of others, such as approvals, are not to be told of here.
+        """
         if not self._on:
             return
         had = self._had.setdefault(each.route.resource.name, _Had())

@@ -50,6 +50,15 @@ def plan_payment(  # noqa: PLR0911 - a list of cases
     if made is not None:
         if wanted.external_id and is_empty(made.get(EXTERNAL_ID)):
             return Link(made, {EXTERNAL_ID: Change(None, wanted.external_id)})
+        recorded = _money(made.get(_AMOUNT))
+        if recorded is not None and abs(recorded - amount) > _CENT:
+            return Refused(
+                f"it is recorded as {recorded} (id {made.get('id')}) and is {amount} now, and a "
+                "payment cannot be changed: cancel that one in Precoro, and send this one under "
+                "another external id",
+                "conflict",
+                (made,),
+            )
         return Skipped("this payment is recorded already", done=True, row=made)
     if invoice is None:
         return Refused(f"Precoro has no invoice with id {wanted.values['invoice']}", "reference")

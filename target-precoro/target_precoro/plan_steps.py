@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from target_precoro.form_keys import FormKey
     from target_precoro.outcome import Outcome
 
-__all__ = ["Step", "read_step", "saved_step"]
+__all__ = ["Step", "key_sent_as", "read_step", "saved_step"]
 
 _ACTIONS = {"created": "create", "updated": "update", "linked": "link", "disabled": "disable"}
 
@@ -96,7 +96,7 @@ def _saved(
     resource: Resource, name: str, value: Any, new_of: Callable[[Any], NewRecord | None]
 ) -> Any:
     """A value of a form, or of the record before, with references to new records by their steps."""
-    key = _key(resource, name)
+    key = key_sent_as(resource, name)
     if key is None:
         return value
 
@@ -169,7 +169,7 @@ def read_step(saved: Mapping[str, Any], settings: Mapping[str, Any]) -> Step:
 
 
 def _read(resource: Resource, name: str, value: Any) -> Any:
-    key = _key(resource, name)
+    key = key_sent_as(resource, name)
     if key is None or not key.refers:
         return value
     return [record_of(item) for item in value] if isinstance(value, list) else record_of(value)
@@ -179,7 +179,7 @@ def _as_record(route: Route, wanted: Wanted, sent: Mapping[str, Any]) -> dict[st
     """A record of the input that asks for the same, for the file of refused rows."""
     record: dict[str, Any] = {**wanted.match, **wanted.place}
     for name, value in sent.items():
-        key = _key(route.resource, name)
+        key = key_sent_as(route.resource, name)
         if isinstance(value, NewRecord) and key is not None:
             record[f"{key.name}_external_id"] = value.external_id
         elif name != EXTERNAL_ID:
@@ -191,5 +191,6 @@ def _as_record(route: Route, wanted: Wanted, sent: Mapping[str, Any]) -> dict[st
     return record
 
 
-def _key(resource: Resource, name: str) -> FormKey | None:
+def key_sent_as(resource: Resource, name: str) -> FormKey | None:
+    """The key that a write sends under that name."""
     return next((key for key in form_keys(resource).values() if key.key == name), None)

@@ -12,7 +12,7 @@ from target_precoro.cost import Cost, budget_told, time_told, wait_for
 from target_precoro.equality import form_value, is_empty
 from target_precoro.form_keys import EXTERNAL_ID, form_keys
 from target_precoro.outcome import Outcome
-from target_precoro.plan_steps import saved_step
+from target_precoro.plan_steps import key_sent_as, saved_step
 from target_precoro.rehearsal import NewRecords, row_after
 from target_precoro.special_steps import Act, SetValue, saved_special
 from target_precoro.upsert import Create, Link, Refused, Update
@@ -148,7 +148,7 @@ class Preview:
 
     def _value(self, resource: Resource, name: str, value: Any) -> str:
         """A value as people may see it: short, and `***` where it is private."""
-        key = _key(resource, name)
+        key = key_sent_as(resource, name)
         if key is not None:
             value = form_value(key, value)
         if is_empty(value) or value == [""]:
@@ -218,12 +218,8 @@ def _sign(outcome: Outcome) -> str:
     return _SIGNS.get(outcome.action, outcome.action)
 
 
-def _key(resource: Resource, name: str) -> FormKey | None:
-    return next((key for key in form_keys(resource).values() if key.key == name), None)
-
-
 def _stem(resource: Resource, name: str) -> str:
-    key = _key(resource, name)
+    key = key_sent_as(resource, name)
     return name if key is None else key.name
 
 

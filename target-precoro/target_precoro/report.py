@@ -1,12 +1,16 @@
 """Files that tell what became of records: refused rows, a line for each record, and new ids.
 
-All are readable by their owner only, as rows hold bank details.
+All are readable by their owner only, as rows hold bank details. A file is written beside its place,
+and takes it when the run is over, so that one can be read while its successor is written.
 """
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -14,21 +18,57 @@ from precoro_api import SettingsError
 from precoro_api.plain import private_file, private_folder
 from singer_sdk.singerlib.json import serialize_json
 
+from target_precoro.form_keys import EXTERNAL_ID
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping
 
     from target_precoro.outcome import Outcome, Pending
 
-__all__ = ["LINKS", "Links", "Rejects", "Report"]
+__all__ = [
+    "LINKS",
+    "Came",
+    "Links",
+    "Mapped",
+    "Rejects",
+    "Report",
+    "part_of",
+    "put_in_place",
+]
+
+logger = logging.getLogger(__name__)
 
 LINKS = "precoro_links"
 """The stream of new ids; its records: stream, externalId, precoroId, precoroIdn, action."""
 
 
+@dataclass
+class Came:
+    """A record as it came, before its stream was mapped, and whether it is among the refused."""
+
+    stream: str
+    schema: Mapping[str, Any]
+    key_properties: tuple[str, ...]
+    record: Mapping[str, Any]
+    is_kept: bool = False
+
+
+class Mapped(dict[str, Any]):
+    """A record as its stream's map made it, which knows what it was made of."""
+
+    def __init__(self, record: Mapping[str, Any], came: Came) -> None:
+        super().__init__(record)
+        self.came = came
+
+
 class _Lines:
-    """A file that is begun with its first line, and written line by line."""
+    """A file that is begun with its first line, and written line by line.
+
+    What a run that was killed has left beside the file's place is gone on with, if that `lasts`.
+    """
 
     setting = ""
+    lasts = True
 
     def __init__(self, path: str | None) -> None:
         self._path = Path(path).expanduser() if path else None
@@ -46,6 +86,8 @@ class _Lines:
                 raise NotADirectoryError(0, f"{above} is no folder")
             if not os.access(above, os.W_OK):
                 raise PermissionError(0, "it is not ours to write")
+            if path.exists() and not os.access(part_of(path).parent, os.W_OK):
+                raise PermissionError(0, "its folder is not ours to write")
 
     def _write(self, message: Mapping[str, Any]) -> None:
         if self._path is None:
@@ -53,7 +95,11 @@ class _Lines:
         with self._told():
             if self._file is None:
                 private_folder(self._path.parent)
-                self._file = private_file(self._path)
+                part = part_of(self._path)
+                goes_on = self.lasts and part.is_file()
+                if goes_on:
+                    _whole_lines(part)
+                self._file = private_file(part, anew=not goes_on)
             self._file.write(serialize_json(message) + "\n")
             self._file.flush()
 
@@ -97,7 +143,14 @@ class Rejects(_Lines):
         record: Mapping[str, Any],
         reason: str,
     ) -> None:
-        """Keep one refused row."""
+        """Keep one refused row, as it came; one that was mapped to several, once."""
+        came = record.came if isinstance(record, Mapped) else None
+        if came is not None:
+            if came.is_kept:
+                return
+            came.is_kept = True
+            stream, schema, record = came.stream, came.schema, came.record
+            key_properties = came.key_properties
         if self._introduced.get(stream) != schema:
             self._introduced[stream] = schema
             self._write(
@@ -112,9 +165,14 @@ class Rejects(_Lines):
 
 
 class Report(_Lines):
-    """One JSON line for each record: what became of it, and why; no value of any field."""
+    """One JSON line for each record: what became of it, and why.
+
+    Of changed fields it has the names alone. Keys and reasons may hold what a record is found by:
+    ids, names, references; never the value of a private field.
+    """
 
     setting = "report_path"
+    lasts = False
 
     def add(self, each: Pending, key: str, outcome: Outcome) -> None:
         """Tell of one record."""
@@ -155,8 +213,9 @@ class Links(_Lines):
     setting = "links_path"
 
     def add(self, each: Pending, outcome: Outcome) -> None:
-        """Tell of one record, if it has a new id."""
-        if self._path is None or outcome.action not in ("created", "linked"):
+        """Tell of one record, if it is new or newly linked, whatever else was changed of it."""
+        is_new = outcome.action in ("created", "linked") or EXTERNAL_ID in outcome.changed
+        if self._path is None or not is_new:
             return
         if self._file is None:
             keys = ["stream", "externalId"]
@@ -169,6 +228,83 @@ class Links(_Lines):
             "externalId": each.wanted.external_id,
             "precoroId": outcome.row.get("id"),
             "precoroIdn": None if idn is None else str(idn),
-            "action": outcome.action,
+            "action": "created" if outcome.action == "created" else "linked",
         }
         self._write({"type": "RECORD", "stream": LINKS, "record": record})
+
+
+# A run's end
+
+
+def part_of(path: Path) -> Path:
+    """Where a file is written until its run is over; what is no file, such as a pipe, at once."""
+    is_special = path.is_absolute() and path.parts[1:2] in (("dev",), ("proc",))
+    if is_special or (path.exists() and not path.is_file()):
+        return path
+    real = Path(os.path.realpath(path))  # a link stays one
+    return real.with_name(f"{real.name}.part")
+
+
+def put_in_place(config: Mapping[str, Any], streams: Container[str], *, ended: bool) -> None:
+    """Let the files of a run that is over stand for those of earlier ones; they are closed.
+
+    Where a run `ended` well and had nothing to tell, there is no file then; refused rows of others
+    than its `streams` stay, as they were not tried again. A run that was stopped leaves the refused
+    rows of earlier ones, which it may be reading, and its own beside them for the next.
+    Raises SettingsError where a file cannot take its place.
+    """
+    dry = config.get("dry_run")
+    for kind in (Report,) if dry else (Rejects, Report, Links):
+        given = config.get(kind.setting)
+        path = Path(given).expanduser() if given else None
+        if path is None or part_of(path) == path:
+            continue
+        try:
+            if kind is not Rejects or ended:
+                _put_in_place(kind, path, streams, ended=ended)
+            elif part_of(path).exists():
+                logger.warning(
+                    "Rows that were refused until the run stopped are in %s; the next run that "
+                    "comes to its end has them in %s, too.",
+                    part_of(path),
+                    path,
+                )
+        except OSError as problem:
+            raise SettingsError(
+                f"{kind.setting}: {path} cannot be written ({problem.strerror}); what was to be "
+                f"in it is in {part_of(path)}."
+            ) from None
+
+
+def _put_in_place(kind: type[_Lines], path: Path, streams: Container[str], *, ended: bool) -> None:
+    part = part_of(path)
+    kept = list(_rows_of_others(path, streams)) if kind is Rejects and path.is_file() else []
+    if any('"RECORD"' in line for line in kept):
+        if part.exists():
+            _whole_lines(part)
+        with private_file(part, anew=False) as file:
+            file.writelines(kept)
+    if kind is Links and path.is_file():
+        logger.info("links_path: the links of an earlier run in %s make room for this one's.", path)
+    if part.exists():
+        part.replace(os.path.realpath(path))
+    elif ended:
+        path.unlink(missing_ok=True)
+
+
+def _rows_of_others(path: Path, streams: Container[str]) -> Iterator[str]:
+    """The lines of a file that are of none of these streams."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for line in file:
+            try:
+                stream = json.loads(line)["stream"]
+            except (ValueError, TypeError, LookupError):
+                continue
+            if stream not in streams:
+                yield line if line.endswith("\n") else f"{line}\n"
+
+
+def _whole_lines(path: Path) -> None:
+    """Take off the line that a kill has left half."""
+    with path.open("r+b") as file:
+        file.truncate(sum(len(line) for line in file if line.endswith(b"\n")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import logging
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
@@ -92,6 +93,11 @@ MATCH_ON: dict[str, tuple[str, ...]] = {
 """By which fields a record is found that carries no external id yet, where nothing else is set."""
 
 MODES = ("upsert", "update", "insert", "link")
+
+_BY_STREAM = ("field_map", "defaults", "modes", "match_on", "nulls", "lists", "on_missing")
+_ONLY_UPDATES = "only_update_existing_records"
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -235,8 +241,32 @@ def check_streams(config: Mapping[str, Any]) -> None:
                 f"stream_resources sends {stream!r} to {resource!r}, which Precoro does not "
                 f"have. {_suggest(str(resource))}"
             )
-    for name in ("field_map", "defaults", "modes", "match_on", "nulls", "lists", "on_missing"):
-        _object_or_text(config, name)
+    for setting in _BY_STREAM:
+        given = _object_or_text(config, setting)
+        _tell_of_no_stream(setting, given if isinstance(given, dict) else (), config)
+    by_list = (("default_values", "stream", ()), (_ONLY_UPDATES, "table", ("is_icf", "is_dcf")))
+    for setting, of, but in by_list:
+        each = [each for each in _list(config, setting) if not any(map(each.get, but))]
+        _tell_of_no_stream(setting, (str(one.get(of)) for one in each if one.get(of)), config)
+
+
+def _tell_of_no_stream(setting: str, names: Iterable[str], config: Mapping[str, Any]) -> None:
+    """Warn of names that no stream can have, as it would lead nowhere."""
+    sent = _object(config, "stream_resources")
+    known = {name.lower(): name for name in (*ACCEPTED, APPROVALS, VALUES, *sent)}
+    for name in names:
+        if _named(name) is None and name.lower() not in known:
+            nearest = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.0)[0]
+            logger.warning(
+                "%s: no stream is called %r, so what is set for it is for none; did you mean %r?",
+                setting,
+                name,
+                known[nearest],
+            )
+
+
+def _is_sent(name: str, config: Mapping[str, Any]) -> bool:
+    return name in _object(config, "stream_resources")
 
 
 # Reading settings, which Meltano may hand over as texts
@@ -271,7 +301,9 @@ def _for_stream(
         return given
     if isinstance(given, list):
         raise SettingsError(f"{setting} must be an object by stream, not a list.")
-    chosen = given.get(stream, given.get(resource.name))
+    also = (name for name in given if _named(name) is resource and not _is_sent(name, config))
+    named = next((name for name in (stream, resource.name, *also) if name in given), stream)
+    chosen = given.get(named)
     return default if chosen is None else chosen
 
 
@@ -368,7 +400,7 @@ def _only_updates(config: Mapping[str, Any], stream: str, resource: Resource) ->
             str(each.get("table")).lower() == stream.lower()
             or _named(str(each.get("table"))) is resource
         )
-        for each in _list(config, "only_update_existing_records")
+        for each in _list(config, _ONLY_UPDATES)
     )
 
 
@@ -380,7 +412,7 @@ def _only_update_fields(config: Mapping[str, Any], resource: Resource) -> frozen
         return frozenset()
     return frozenset(
         str(each.get("table")).strip().casefold()
-        for each in _list(config, "only_update_existing_records")
+        for each in _list(config, _ONLY_UPDATES)
         if each.get(wanted)
     )
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from target_precoro.outcome import Pending
     from target_precoro.routes import Route
     from target_precoro.target import TargetPrecoro
+    from target_precoro.wanted import Wanted
 
 __all__ = ["GatheringSink", "PrecoroSink"]
 
@@ -27,7 +28,13 @@ _LOOKUPS = 5
 
 
 class GatheringSink(Sink):
-    """A sink whose records wait in `pending`, by the rules of its `route`."""
+    """A sink whose records wait in `pending`, by the rules of its `route`.
+
+    `takes` is what its fields belong to, as people call it.
+    """
+
+    takes = ""
+    _told: frozenset[str] = frozenset()
 
     def __init__(
         self,
@@ -60,11 +67,21 @@ class GatheringSink(Sink):
                 raise InvalidRecord(_said(problem), record) from None
         return record
 
+    def tell_unknown(self, wanted: Wanted) -> None:
+        """Warn of fields that cannot be taken, once each."""
+        new = wanted.unknown - self._told
+        if new and self.route.unknown_fields == "warn":
+            self._told |= new
+            self.logger.warning(
+                "%s: Precoro's %s take no %s: ignored in all records.",
+                self.stream_name,
+                self.takes or self.route.resource.name,
+                listed(sorted(new)),
+            )
+
 
 class PrecoroSink(GatheringSink):
     """Takes the records of one stream, by the rules of its route."""
-
-    _told: frozenset[str] = frozenset()
 
     @override
     def route_for(self, schema: Mapping[str, Any]) -> Route:
@@ -80,15 +97,7 @@ class PrecoroSink(GatheringSink):
     def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:
         """Take a record into the batch."""
         wanted = wanted_of(self.route, record)
-        new = wanted.unknown - self._told
-        if new and self.route.unknown_fields == "warn":
-            self._told |= new
-            self.logger.warning(
-                "%s: Precoro's %s take no %s: ignored in all records.",
-                self.stream_name,
-                self.route.resource.name,
-                listed(sorted(new)),
-            )
+        self.tell_unknown(wanted)
         self.pending.append(self.target.take(self, record, wanted, self.route))
 
     @override

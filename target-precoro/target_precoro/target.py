@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import replace
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
@@ -14,13 +15,14 @@ from precoro_api.profile import Profile, keep_learned, profile_of
 from precoro_api.settings import json_schema, unknown_settings
 from singer_sdk.exceptions import MappingError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
+from singer_sdk.mapper import SameRecordTransform
 from typing_extensions import override
 
 from target_precoro.annotations import Annotations
 from target_precoro.applying import Applying
 from target_precoro.approvals import ApprovalSink
 from target_precoro.command import Command
-from target_precoro.custom_values import ValueSink
+from target_precoro.custom_values import Values, ValueSink
 from target_precoro.ending import ENDINGS, FAILED_ROWS, Interrupted, exit_code
 from target_precoro.engine import Engine
 from target_precoro.faults import fault_of
@@ -35,6 +37,7 @@ from target_precoro.plan_run import apply_plan
 from target_precoro.preview import Preview
 from target_precoro.reader import Reader, lines_of
 from target_precoro.rehearsal import PlannedDirectories, unchanged_journal
+from target_precoro.report import Came, Mapped, put_in_place
 from target_precoro.routes import (
     ACCEPTED,
     APPROVALS,
@@ -50,7 +53,7 @@ from target_precoro.telling import Telling
 from target_precoro.wanted import wanted_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from types import FrameType
 
     from precoro_api import Client
@@ -85,7 +88,9 @@ class TargetPrecoro(Command):
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
         self.max_parallelism = 1  # one budget of requests, and records in their order
-        self.telling = Telling(self.config, self.logger)
+        # What a dry run refuses is in its preview; the file of a real run stays.
+        told = {**self.config, "rejects_path": None} if self.dry else self.config
+        self.telling = Telling(told, self.logger)
         self.tally = self.telling.tally
         self.missing = Missing(on=self.config.get("on_missing") not in (None, "", "ignore"))
         self.limit = FailureLimit.of(self.config.get("max_failures"))
@@ -93,6 +98,10 @@ class TargetPrecoro(Command):
         self.unreadable = 0
         self._replayed = False
         self._states = HeldStates()
+        self._came: Came | None = None
+        self._schemas: dict[str, Mapping[str, Any]] = {}
+        self._streams_seen: set[str] = set()
+        self._special: dict[str, bool] = {}
         self._signal: int | None = None
         self._writing = False
         self._next_release = 0.0
@@ -153,6 +162,11 @@ class TargetPrecoro(Command):
         """Where people see why a document was refused."""
         return Annotations(self.client, self.engine)
 
+    @cached_property
+    def values(self) -> Values:
+        """What writes the custom values of suppliers."""
+        return Values(self)
+
     # Records
 
     @property
@@ -176,18 +190,23 @@ class TargetPrecoro(Command):
         """A record of the input as one that waits to be written."""
         self._states.open(self.place)
         keys = tuple(sink.key_properties)
+        if self._came is not None:
+            record = Mapped(record, self._came)
         return Pending(
             self.place, route, record, wanted, sink.original_schema, keys, self._replayed
         )
 
     def write(self, batch: list[Pending]) -> None:
         """Write a batch, after what its records may refer to."""
-        refers = {name for each in batch for name in each.route.resource.refers.values()}
-        for sink in self._in_order(refers):
-            if sink.pending and sink.pending is not batch:
-                self.drain_one(sink)
+        self.drain_before({name for each in batch for name in each.route.resource.refers.values()})
         with self.writing():
             self.engine.write(batch)
+
+    def drain_before(self, resources: set[str]) -> None:
+        """Write what waits of these resources, as something refers to them."""
+        for sink in self._in_order(resources):
+            if sink.pending:
+                self.drain_one(sink)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -209,7 +228,8 @@ class TargetPrecoro(Command):
         """Tell what became of a record; from then on states that follow it may go out."""
         key = key_of(each)
         self.telling.tell(each, key, outcome)
-        self.missing.note(each, outcome)
+        if not self._is_special(each.route.stream):
+            self.missing.note(each, outcome)
         if self.dry:
             self.preview.show(each, key, outcome, self.engine.writer_of(each.route.resource))
         elif self.config.get("external_integration_log") and outcome.action != "stale":
@@ -222,12 +242,21 @@ class TargetPrecoro(Command):
             self._release_states()
         self.telling.say_how_far(each.route.stream, self.client.requests_by_method.total())
 
+    def _is_special(self, stream: str) -> bool:
+        """Whether its records are no records of Precoro, but speak of one."""
+        known = self._special.get(stream)
+        if known is None:
+            known = self._special[stream] = goes_to(stream, self.config) in (APPROVALS, VALUES)
+        return known
+
     # Messages
 
     @override
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
         self.place += 1
         self._replayed = "reason" in message_dict  # as the file of refused rows has it
+        self._came = self._came_of(message_dict)
+        self._streams_seen.add(message_dict["stream"])
         try:
             super()._process_record_message(message_dict)
         except Exception as problem:
@@ -240,6 +269,16 @@ class TargetPrecoro(Command):
             self._refuse(message_dict, reason)
         self._release_states()
 
+    def _came_of(self, message: Mapping[str, Any]) -> Came | None:
+        """What a record was before its stream was mapped; None where it is not mapped."""
+        stream = message["stream"]
+        maps = self.mapper.stream_maps.get(stream, ())
+        if all(isinstance(m, SameRecordTransform) and not m.flattening_enabled for m in maps):
+            return None
+        came = self._schemas[stream]
+        keys = tuple(came.get("key_properties") or ())
+        return Came(stream, came["schema"], keys, message["record"])
+
     def _refuse(self, message: Mapping[str, Any], reason: str) -> None:
         """Settle a record that no sink has taken."""
         stream, record = message["stream"], message["record"]
@@ -249,13 +288,13 @@ class TargetPrecoro(Command):
         if sink is not None:
             pending = self.take(sink, record, wanted_of(sink.route, record), sink.route)
         else:
-            special = goes_to(stream, self.config) in (APPROVALS, VALUES)
-            route = route_of("suppliers" if special else stream, self.config)
+            route = route_of("suppliers" if self._is_special(stream) else stream, self.config)
             route = replace(route, stream=stream)
             self._states.open(self.place)
             schema: dict[str, Any] = {"properties": {}}
             wanted = wanted_of(route, record)
-            pending = Pending(self.place, route, record, wanted, schema, (), self._replayed)
+            came = record if self._came is None else Mapped(record, self._came)
+            pending = Pending(self.place, route, came, wanted, schema, (), self._replayed)
         self.settle(pending, Outcome("rejected", reason=reason, error="data"))
 
     def _pass_over(self, number: int, reason: str) -> None:
@@ -274,6 +313,10 @@ class TargetPrecoro(Command):
 
     @override
     def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
+        stream = message_dict["stream"]
+        self._streams_seen.add(stream)
+        if self.config.get("stream_maps") or self.config.get("flattening_enabled"):
+            self._schemas[stream] = deepcopy(message_dict)  # as it came: maps write into it
         try:
             super()._process_schema_message(message_dict)
         except MappingError as problem:
@@ -299,8 +342,15 @@ class TargetPrecoro(Command):
         super().process_endofpipe()
         with self.writing():
             self.engine.finish()
+        self.values.finish()
+        self._annotate()
         self.missing.finish(self)
         self._release_states()
+
+    def _annotate(self) -> None:
+        if "annotations" in self.__dict__:
+            with self.writing():
+                self.annotations.finish()
 
     # State
 
@@ -336,23 +386,43 @@ class TargetPrecoro(Command):
     @override
     def run(self, file_input: IO[str] | None = None) -> int:
         """Read to the end, say what was done, and return an exit code; 0 where all is in place."""
-        code = 0
+        code, ended = 0, False
         try:
             self._work(file_input)
+            ended = True
         except ENDINGS as problem:
             code = exit_code(problem, self.logger)
+            stopped = isinstance(problem, (Interrupted, TooManyFailures))
+            if stopped and "annotations" in self.__dict__:
+                self._writing = True  # another signal is to change nothing
+                self.annotations.finish(whole=False)
             if isinstance(problem, QuotaSpent) and not self.config.get("apply_plan"):
                 # Whoever writes to us is not to fail for our limits; it comes again.
                 for _ in lines_of(file_input or sys.stdin):
                     pass
         finally:
             self._close()
-        return code or (FAILED_ROWS if self.telling.failed or self.unreadable else 0)
+        code = code or (FAILED_ROWS if self.telling.failed or self.unreadable else 0)
+        try:
+            put_in_place(self.config, {*self._streams_seen, *self._planned_streams}, ended=ended)
+        except SettingsError as problem:
+            return exit_code(problem, self.logger)
+        return code
+
+    @property
+    def _planned_streams(self) -> Iterable[str]:
+        """The streams of a plan that was carried out."""
+        return self.tally.by_stream if self.config.get("apply_plan") else ()
 
     def _work(self, file_input: IO[str] | None) -> None:
+        if self.config.get("plan_path") and not self.dry:
+            raise SettingsError(
+                "plan_path needs dry_run: true, as a dry run alone saves a plan; nothing was done."
+            )
         if self.config.get("apply_plan"):
             given = file_input or (None if sys.stdin.isatty() else sys.stdin)
             apply_plan(self, lines_of(given) if given else ())
+            self._annotate()
             return
         if self.dry:
             _ = self.preview  # a plan that cannot be saved is told before anything is asked

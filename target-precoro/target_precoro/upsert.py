@@ -8,12 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from precoro_api.fields import Kind
+
 from target_precoro.equality import is_empty, merged, misfit, same_id, says, sent
 from target_precoro.form_keys import EXTERNAL_ID, form_keys, path_keys
 from target_precoro.wanted import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from precoro_api import Resource
 
@@ -33,8 +35,10 @@ __all__ = [
     "Undecided",
     "Update",
     "Waiting",
+    "candidates",
     "plan",
     "problem_of",
+    "unchangeable",
     "unseen",
 ]
 
@@ -43,12 +47,14 @@ __all__ = [
 class Found:
     """What Precoro has for a record: rows, and by what they were found (`externalId`, `name`…).
 
-    Rows that only resemble it are not `sure`: each of them may be another record.
+    Rows that only resemble it are not `sure`: each of them may be another record. `unlike` is a
+    field that counts for more than `by` and is another in these rows, so that they are not it.
     """
 
     rows: tuple[Mapping[str, Any], ...] = ()
     by: str = EXTERNAL_ID
     sure: bool = True
+    unlike: str = ""
 
 
 @dataclass(frozen=True)
@@ -141,6 +147,8 @@ def plan(route: Route, wanted: Wanted, found: Found) -> Plan:  # noqa: PLR0911 -
         return Refused(problem)
     if wanted.references:
         return Waiting(tuple(wanted.references))
+    if found.unlike:
+        return _unlike(route, wanted, found)
     if found.rows and not found.sure:
         return _resembling(route, wanted, found)
     if len(found.rows) > 1:
@@ -225,22 +233,48 @@ def _resembling(route: Route, wanted: Wanted, found: Found) -> Plan:
     if len(found.rows) == 1 and isinstance(changed, (Link, Unchanged)):
         return Unchanged(found.rows[0]) if route.mode == "insert" else changed
     many = len(found.rows)
+    ids = candidates(found.rows)
     what = f"{many} records of Precoro have" if many > 1 else "a record of Precoro has"
     return Undecided(
-        f"{what} its {found.by} and no externalId (ids {_ids_of(found)}), and may be it: set the "
+        f"{what} its {found.by} and no externalId (ids {ids}), and may be it: set the "
         f"externalId of the right one; if it is none of them, give the record a "
         f"{' or '.join(route.match_on)}, or the stream an empty match_on"
     )
 
 
-def _ids_of(found: Found) -> str:
+def candidates(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Rows as a reason names them: by their ids, and their names where they have some."""
     return ", ".join(
-        f"{row.get('id')}" + (f" {row['name']!r}" if row.get("name") else "") for row in found.rows
+        f"{row.get('id')}" + (f" {row['name']!r}" if row.get("name") else "") for row in rows
+    )
+
+
+def _unlike(route: Route, wanted: Wanted, found: Found) -> Refused:
+    """Rows that were found by one field and by a surer one are another record."""
+    ids, field_ = candidates(found.rows), found.unlike
+    named = wanted.precoro_id or wanted.idn
+    if named:
+        return Refused(
+            f"it names {field_} {named}, but its external id is carried by another record (id "
+            f"{ids}): mend the one or the other",
+            "conflict",
+            (*found.rows, {field_: named}),
+        )
+    known = route.resource.by_name.get(field_)
+    private = known is not None and known.private
+    is_another = "is another" if private else f"is {found.rows[0][field_]!r}"
+    own = "" if private else f", not {wanted.match[field_]!r}"
+    many = f"{len(found.rows)} records were" if len(found.rows) > 1 else "a record was"
+    return Refused(
+        f"{many} found by its {found.by} (id {ids}), but the {field_} there {is_another}{own}: set "
+        f"the externalId of the right one, mend the {field_}, or leave {found.by} out of match_on",
+        "conflict",
+        found.rows,
     )
 
 
 def _ambiguous(found: Found) -> Refused:
-    ids = _ids_of(found)
+    ids = candidates(found.rows)
     if found.by == EXTERNAL_ID:
         words = f"{len(found.rows)} records of Precoro carry this external id (ids {ids}): "
         return Refused(f"{words}leave it on one of them", "conflict", found.rows)
@@ -268,3 +302,24 @@ def unseen(resource: Resource, wanted: Wanted, row: Mapping[str, Any]) -> set[st
     """The wanted fields that this row does not show, so that they cannot be compared."""
     keys = form_keys(resource)
     return {name for name in wanted.values if keys[name].updates and keys[name].shown_as not in row}
+
+
+def unchangeable(route: Route, wanted: Wanted, row: Mapping[str, Any]) -> set[str]:
+    """The fields in which the row differs, and which the API takes of new records only."""
+    resource = route.resource
+    keys = form_keys(resource)
+    return {
+        keys[name].shown_as
+        for name, value in wanted.values.items()
+        if route.mode not in ("insert", "link")
+        and not keys[name].updates
+        and keys[name].shown_as in row
+        and _is_plain(resource, keys[name])
+        and not says(resource, keys[name], row[keys[name].shown_as], value)
+    }
+
+
+def _is_plain(resource: Resource, key: FormKey) -> bool:
+    """Whether a row shows it as a record gives it: the items of documents it does not."""
+    known = resource.by_name.get(key.shown_as)
+    return key.refers is not None or (known is not None and known.kind is not Kind.ARRAY)

@@ -105,10 +105,7 @@ class _Reader:
 
     def read(self, record: Mapping[str, Any]) -> Wanted:
         route = self._route
-        given = {route.field_map.get(name, name): value for name, value in record.items()}
-        for name, value in route.defaults.items():
-            if given.get(name) in (None, ""):
-                given[name] = value
+        given = self._filled(self._named(record))
         for name, value in given.items():
             self._take(name, value)
         self._check_place()
@@ -130,11 +127,41 @@ class _Reader:
             problems=tuple(self._problems),
         )
 
+    def _named(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """The record by names of the resource; what is mapped goes before a namesake."""
+        field_map = self._route.field_map
+        given = {name: value for name, value in record.items() if name not in field_map}
+        for name in record.keys() & field_map.keys():
+            if record[name] is not None or field_map[name] not in given:
+                given[field_map[name]] = record[name]
+        return given
+
+    def _filled(self, given: dict[str, Any]) -> dict[str, Any]:
+        """The record with the defaults of what it says nothing of, however it spells it."""
+        said = {self._field(name) for name, value in given.items() if self._says(name, value)}
+        new = {n: v for n, v in self._route.defaults.items() if self._field(n) not in said}
+        return {**given, **new}
+
+    def _field(self, name: str) -> tuple[str, ...]:
+        """What a name stands for: two spellings of one field are the same."""
+        return self._route.names.get(name, (name,))[:2]
+
+    def _says(self, name: str, value: Any) -> bool:
+        """Whether this gives the field a value: 0 and false are some, null and "" are none."""
+        return value not in (None, "") and not (self._refers(name) and _says_nothing(value))
+
+    def _refers(self, name: str) -> bool:
+        kind, *stem = self._field(name)
+        known = form_keys(self._resource).get(stem[0]) if stem else None
+        return kind == "place" or (known is not None and known.is_reference)
+
     def _take(self, name: str, value: Any) -> None:
         route = self._route
-        if name in (route.key_property, route.id_property, EXTERNAL_ID) or name.startswith("_sdc"):
+        if name in (route.id_property, EXTERNAL_ID) or name.startswith("_sdc"):
             return
         target = route.names.get(name)
+        if name == route.key_property and (target is None or self._refers(name)):
+            return
         if target is None:
             if name not in _OURS and name not in route.match_on:
                 self._unknown.add(name)

@@ -67,6 +67,48 @@ def test_a_payment_is_known_by_its_external_id_or_by_its_facts():
     assert isinstance(plan_payment(wanted(externalId="P-1", **same), invoice(), [unlinked]), Link)
 
 
+@pytest.mark.parametrize("now", ["80.00", "9.98", 10.02])
+def test_a_payment_that_is_recorded_with_another_amount_is_refused(now):
+    made = {"id": 9, "externalId": "P-1", "sumPaid": "10.00"}
+    step = plan_payment(wanted(externalId="P-1", sumPaid=now), invoice(paid="10"), [made])
+    assert isinstance(step, Refused)
+    assert step.kind == "conflict"
+    assert "recorded as 10.00 (id 9)" in step.reason
+    assert f"{Decimal(now):.2f}" in step.reason
+    assert "cannot be changed" in step.reason
+
+
+@pytest.mark.parametrize("shown", ["10.00", "10.01", "9.99", None])
+@pytest.mark.parametrize("paid", ["10", "100"])
+def test_one_that_was_brought_to_what_remained_is_the_same(shown, paid):
+    made = {"id": 9, "externalId": "P-1", "sumPaid": shown}
+    step = plan_payment(wanted(externalId="P-1", sumPaid="10"), invoice(paid=paid), [made])
+    assert isinstance(step, Skipped)
+    assert step.done
+
+
+def test_an_amount_that_changed_at_the_source_is_not_told_as_in_place(company, load, caplog):
+    record = {"externalId": "P-1", "invoice_external_id": "INV-0", "sumPaid": "10.00"}
+    assert load(company, "payments", [record]).tally == {"payments": {"created": 1}}
+    assert load(company, "payments", [record]).tally == {"payments": {"existing": 1}}
+    run = load(company, "payments", [{**record, "sumPaid": "40.00"}])
+    assert (run.code, run.tally) == (1, {"payments": {"rejected": 1}})
+    assert "recorded as 10.00" in caplog.text
+    assert "is 40.00 now" in caplog.text
+    assert len(company.store.rows("payments")) == 1
+
+
+def test_a_day_that_changed_at_the_source_is_told(company, load, caplog):
+    record = {"externalId": "P-1", "invoice_external_id": "INV-0", "sumPaid": "10.00"}
+    load(company, "payments", [{**record, "payDate": "2025-01-31"}])
+    same = load(company, "payments", [{**record, "payDate": "31.01.2025"}])
+    assert same.tally == {"payments": {"existing": 1}}
+    assert "differ from the input" not in caplog.text
+    run = load(company, "payments", [{**record, "payDate": "2025-02-28"}])
+    assert run.tally == {"payments": {"existing": 1}}
+    assert "payments: existing records differ from the input in payDate" in caplog.text
+
+
 @pytest.fixture
 def company(serve):
     """A hundred unpaid invoices of 50.00 each, linked."""

@@ -293,7 +293,10 @@ def test_what_waits_for_another_batch_is_written_when_it_comes(serve, load):
     ("given", "words"),
     [
         ({"supplier_name": "Nobody"}, "Precoro has no suppliers with name Nobody"),
-        ({"supplier_name": "Twin"}, "Precoro has no suppliers with name Twin"),
+        (
+            {"supplier_name": "Twin"},
+            "2 suppliers of Precoro have the name 'Twin' that it refers to",
+        ),
         ({"supplier_id": "V-7"}, "supplier names no record"),
     ],
     ids=str,
@@ -453,3 +456,59 @@ def test_the_file_of_refused_rows_is_sent_again_with_cat(sandbox, load, tmp_path
     assert process.returncode == 1
     assert len(posts(sandbox, "/suppliers", since)) == 3
     assert told.count("This value is too long") == 3
+
+
+def test_a_reference_that_several_carry_is_refused_with_the_candidates(
+    sandbox, load, caplog, tmp_path
+):
+    twins = [sandbox.store.add("suppliers", {"name": n, "externalId": "V-1"}) for n in "AB"]
+    sandbox.store.add("suppliers", {"name": "C", "externalId": "V-2"})
+    records = [
+        {"externalId": f"I-{n}", "name": f"Item {n}", "supplier_external_id": f"V-{1 + n % 2}"}
+        for n in range(4)
+    ]
+    settings = {"journal_path": str(tmp_path / "journal.sqlite3")}
+    run = load(sandbox, "items", records, **settings)
+    assert run.code == 1
+    assert run.tally == {"items": {"created": 2, "rejected": 2}}
+    assert "2 suppliers of Precoro carry the external id 'V-1' that it refers to" in caplog.text
+    assert all(f"{row['id']} '{row['name']}'" in caplog.text for row in twins)
+    assert load(sandbox, "items", [], **settings).tally == {}  # nothing waits for it
+    twins[0]["externalId"] = None
+    assert load(sandbox, "items", records, **settings).tally == {
+        "items": {"created": 2, "unchanged": 2}
+    }
+
+
+def test_a_parked_record_is_told_when_its_reference_has_become_ambiguous(
+    sandbox, load, caplog, tmp_path
+):
+    settings = {"journal_path": str(tmp_path / "journal.sqlite3")}
+    assert load(sandbox, "items", items(1), **settings).tally == {"items": {"waiting": 1}}
+    for name in "AB":
+        sandbox.store.add("suppliers", {"name": name, "externalId": "V-0"})
+    run = load(sandbox, "taxes", [], **settings)
+    assert run.tally == {"items": {"rejected": 1}}
+    assert "carry the external id 'V-0'" in caplog.text
+
+
+def test_what_waits_is_woken_by_a_record_that_is_linked_and_changed(sandbox, load):
+    sandbox.store.add("suppliers", {"name": "Hand", "uniqueCode": "U7"})
+    lines = [
+        schema("items"),
+        message("items", {"externalId": "I-1", "name": "Bolt", "supplier_external_id": "V-7"}),
+        json.dumps({"type": "SCHEMA", "stream": "items", "schema": {"properties": {"x": {}}},
+                    "key_properties": []}),
+        schema("suppliers"),
+        message("suppliers", {"externalId": "V-7", "name": "Hand Ltd", "uniqueCode": "U7"}),
+    ]  # fmt: skip
+    run = load(sandbox, lines=lines)
+    assert run.tally == {"items": {"created": 1}, "suppliers": {"updated": 1}}
+
+
+def test_an_option_names_its_field_by_a_name_that_two_have(sandbox, load, caplog):
+    for _ in range(2):
+        sandbox.store.add("document_custom_fields", {"name": "Branch"})
+    record = {"externalId": "O-1", "name": "North", "custom_field": "Branch"}
+    assert load(sandbox, OPTIONS, [record]).tally == {OPTIONS: {"rejected": 1}}
+    assert "2 document_custom_fields of Precoro have the name 'Branch'" in caplog.text

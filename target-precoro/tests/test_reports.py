@@ -210,12 +210,17 @@ def test_a_file_that_could_be_written_once_is_told_with_its_setting(
     assert "choose another path" in caplog.text
 
 
-def test_a_file_is_begun_anew_only_when_there_is_something_to_tell(sandbox, load, tmp_path):
-    path = tmp_path / "rejects.singer"
-    load(sandbox, "suppliers", [{"city": "no key"}], rejects_path=str(path))
-    before = path.read_text()
-    load(sandbox, "suppliers", [{"externalId": "V-1", "name": "A"}], rejects_path=str(path))
-    assert path.read_text() == before
+@pytest.mark.parametrize("setting", ["report_path", "links_path", "rejects_path"])
+def test_a_run_that_has_nothing_to_tell_leaves_no_file_of_an_earlier_one(
+    sandbox, load, tmp_path, setting
+):
+    path = tmp_path / "file"
+    bad, good = {"city": "no key"}, {"externalId": "V-1", "name": "A"}
+    load(sandbox, "suppliers", [bad, good], **{setting: str(path)})
+    assert path.exists()
+    last = [good] if setting != "report_path" else []
+    load(sandbox, "suppliers", last, **{setting: str(path)})
+    assert not list(tmp_path.iterdir())
 
 
 # How many may fail

@@ -220,6 +220,74 @@ def test_a_refused_payment_is_told_on_its_invoice(company, load):
     assert "more than the" in invoice["externalIntegrationLog"]
 
 
+def test_the_log_of_an_invoice_is_settled_once_by_all_of_its_payments(company, load):
+    invoice = next(
+        row
+        for row in company.store.rows("invoices").values()
+        if row["status"] == APPROVED and float(row["sum"]) > 100
+    )
+    of = {"invoice[id]": invoice["id"], "payDate": "2025-01-31"}
+    good = {**of, "externalId": "P-1", "sumPaid": "10.00"}
+    bad = {**of, "externalId": "P-2", "sumPaid": "99999999"}
+    settings = {"external_integration_log": True}
+    load(company, "payments", [good], **settings)
+    load(company, "payments", [bad, good], **settings)
+    assert "more than the" in invoice["externalIntegrationLog"]
+    since = len(company.served)
+    for many in ([bad, good], [good, bad]):
+        load(company, "payments", many, **settings)
+        assert "more than the" in invoice["externalIntegrationLog"]
+    assert not writes(company, since)
+    load(company, "payments", [good, good], **settings)
+    assert not invoice["externalIntegrationLog"]
+    assert len(writes(company, since)) == 1
+
+
+def test_what_waits_or_is_skipped_clears_no_log(company, load):
+    invoice = first(company, "invoices", status=APPROVED)
+    invoice["externalIntegrationLog"] = "of somebody else"
+    payment = {"invoice[id]": invoice["id"], "sumPaid": "1.00", "payDate": "2025-01-31"}
+    settings = {"external_integration_log": True, "modes": "update"}
+    run = load(company, "payments", [payment], **settings)
+    assert run.tally == {"payments": {"skipped": 1}}
+    assert invoice["externalIntegrationLog"] == "of somebody else"
+
+
+def test_an_approval_reads_a_number_as_other_streams_do(company, load):
+    order = first(company, "purchase_orders", status=PENDING)
+    record = {"document": "purchase_orders", "idn": float(order["idn"]), "action": "approve"}
+    assert load(company, "approvals", [record], allow_approvals=True).code == 0
+    assert order["status"] == APPROVED
+
+
+@pytest.mark.parametrize(
+    ("stream", "record"),
+    [
+        (VALUES, {"supplier_id": 999, "field_id": 911, "value": "x"}),
+        ("approvals", {"document": "purchase_orders", "idn": "1", "action": "nonsense"}),
+    ],
+)
+def test_records_that_speak_of_others_say_nothing_of_what_is_missing(
+    sandbox, load, caplog, singer_file, stream, record
+):
+    load(sandbox, "suppliers", linked(3))
+    caplog.set_level("INFO")
+    lines = singer_file(("suppliers", linked(2)), (stream, [record])).read_text().splitlines()
+    on_missing = {"suppliers": "report"}
+    run = load(sandbox, lines=lines, on_missing=on_missing, allow_approvals=True)
+    assert run.tally == {"suppliers": {"unchanged": 2}, stream: {"rejected": 1}}
+    assert "no longer has V-2" in caplog.text
+
+
+@pytest.mark.parametrize("more", [{}, {"apply_plan": "plan.json"}])
+def test_a_plan_is_asked_for_of_a_dry_run_alone(sandbox, load, tmp_path, caplog, more):
+    path = tmp_path / "plan.json"
+    assert load(sandbox, "suppliers", linked(1), plan_path=str(path), **more).code == 2
+    assert "plan_path needs dry_run: true" in caplog.text
+    assert not sandbox.served
+    assert not path.exists()
+
+
 @pytest.mark.parametrize("stream", ["approvals", VALUES, "suppliers"])
 def test_a_value_that_does_not_fit_its_schema_is_not_told(company, load, caplog, stream):
     schema = {"properties": {"value": {"type": "integer"}}}

@@ -9,6 +9,8 @@ import sys
 import time
 
 import pytest
+from precoro_sandbox import Fault
+from target_precoro.held_states import HeldStates
 
 SCHEMA = {"type": "object", "properties": {}}
 
@@ -39,6 +41,32 @@ def test_a_state_waits_for_every_stream_before_it(sandbox, load):
     run = load(sandbox, lines=lines)
     # The batch of items was full and settled, but one location was not: no state before the end.
     assert run.states == [{"at": 1001}]
+
+
+def test_a_state_waits_for_all_that_a_map_makes_of_one_record(sandbox, load):
+    fields = {"externalId": "externalId", "name": "name"}
+    maps = {"suppliers": {}, "locations": {"__source__": "suppliers", **fields}}
+    sandbox.faults.add(Fault("500", path="/locations", times=1000))
+    changed = json.loads(schema("suppliers"))
+    changed["schema"] = {"type": "object", "properties": {"note": {}}}  # older records go first
+    lines = [schema("suppliers"), record("suppliers", 0), state({"at": 1}), json.dumps(changed)]
+    run = load(sandbox, lines=lines, stream_maps=maps)
+    assert run.code == 1
+    assert len(sandbox.store.rows("suppliers")) == 1
+    assert run.states == []
+
+
+def test_a_place_is_open_until_each_of_its_records_is_closed(capsys):
+    states = HeldStates()
+    states.open(1)
+    states.open(1)
+    states.hold(1, {"at": 1})
+    states.close(1)
+    states.release(1)
+    assert capsys.readouterr().out == ""
+    states.close(1)
+    states.release(1)
+    assert json.loads(capsys.readouterr().out) == {"at": 1}
 
 
 def test_states_between_batches_go_out_when_their_records_are_written(sandbox, load):
