@@ -31,7 +31,7 @@ STORIES = {
         partial(out_of.tell, 5, faults=FAULTS, order="newest", pace=0.8),
         "faults",
     ),
-    "server, killed": (partial(outages.server_killed, 6, many=6), "kills"),
+    "server, killed": (partial(outages.server_killed, 6, many=6), "requests"),
     "target, a budget that others use up": (
         partial(into.tell, 1, many=4, shape="body"),
         "faults",
@@ -41,7 +41,8 @@ STORIES = {
     "server that stalls": (partial(outages.stalls, 7), "faults"),
     "state machine": (partial(machine.play, 3, derandomize=True), "kills"),
 }
-"""Each story, and what it must have met to say anything."""
+"""Each story, and what it must have met to say anything; a server that is killed at moments may be
+too quick for them, and is killed at boundaries below."""
 BOUNDARIES = {
     "target": (into.at_boundary, (1, 2, 13, 14, 27, 28, 49, 50)),
     "tap": (out_of.at_boundary, (3, 4, 25, 26, 91, 92)),

@@ -19,6 +19,7 @@ from target_precoro.outcome import ROW_ERRORS, Outcome, Pending, class_of
 from target_precoro.routes import VALUES, Route
 from target_precoro.sinks import GatheringSink
 from target_precoro.special_steps import SetValue
+from target_precoro.upsert import candidates
 from target_precoro.wanted import Wanted, listed, reference_of
 
 if TYPE_CHECKING:
@@ -236,8 +237,16 @@ class Values:
         """All suppliers are written that are to be: write what waited, and refuse the rest."""
         waiting, self._waiting = self._waiting, []
         for each in self._write(waiting):
-            told = f"Precoro has no {each.wanted.values['supplier']}"
-            self._target.settle(each, Outcome("rejected", reason=told, error="reference"))
+            self._target.settle(each, self._not_one(each))
+
+    def _not_one(self, each: Pending) -> Outcome:
+        """Why a record has no supplier: there is none, or there are several."""
+        supplier = each.wanted.values["supplier"]
+        several = self._target.engine.directories.several(supplier, {})
+        if several:
+            told = f"{supplier} is {len(several)} records of Precoro (ids {candidates(several)})"
+            return Outcome("rejected", reason=f"{told}: name it by its id", error="conflict")
+        return _no(f"Precoro has no {supplier}")
 
     def _write(self, batch: Iterable[Pending]) -> list[Pending]:
         """Those whose supplier is not there are handed back."""

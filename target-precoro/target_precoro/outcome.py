@@ -46,8 +46,8 @@ ROW_ERRORS = (Rejected, NotFound, NotAllowed, OutcomeUnknown, UnexpectedAnswer)
 class Pending:
     """A record that waits to be written, and its place among all records of the input.
 
-    `replayed` marks a record that comes from a file of refused rows: it is tried again. `settled`
-    records of earlier runs have the place 0: no state waits for them. `key` is what names it for
+    `replayed` marks a record that comes from a file of refused rows: it is tried again. Records
+    that earlier runs parked have the place 0: no state waits for them. `key` is what names it for
     good, where a saved plan has told that already.
     """
 

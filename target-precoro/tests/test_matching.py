@@ -120,3 +120,11 @@ def test_a_record_that_is_linked_and_changed_has_a_new_id_too(sandbox, load, tmp
     changed = [{**record, "name": "Hand GmbH"}]
     assert load(sandbox, "suppliers", changed, links_path=str(links)).tally == run.tally
     assert not links.exists()
+
+
+def test_a_field_that_no_write_takes_finds_a_record_too(sandbox, load):
+    row = sandbox.store.add("suppliers", {"name": "Acme", "taxPayerNumber": "CH11"})
+    record = {"externalId": "E1", "name": "Acme Ltd", "taxPayerNumber": "CH11"}
+    settings = {"match_on": {"suppliers": ["taxPayerNumber", "name"]}, "modes": "link"}
+    assert load(sandbox, "suppliers", [record], **settings).tally == {"suppliers": {"linked": 1}}
+    assert row["externalId"] == "E1"

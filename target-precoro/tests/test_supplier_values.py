@@ -147,3 +147,12 @@ def test_each_record_is_settled_once(company, load):
     of = {"supplier_id": 999999, "value": "1"}
     records = [{**of, "field_name": "nonsense"}, {**of, "field_id": FIELD}]
     assert load(company, VALUES, records).tally == {VALUES: {"rejected": 2}}
+
+
+def test_a_supplier_that_may_be_two_is_told_with_both(company, load, caplog):
+    for name in "AB":
+        company.store.add("suppliers", {"name": name, "externalId": "TWIN"})
+    record = {"supplier_external_id": "TWIN", "field_id": FIELD, "value": "x"}
+    run = load(company, VALUES, [record])
+    assert run.tally == {VALUES: {"rejected": 1}}
+    assert "suppliers TWIN is 2 records of Precoro" in caplog.text
