@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import difflib
-import json
-from contextlib import suppress
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
-from precoro_api import BY_NAME, SettingsError, UnexpectedAnswer
-from precoro_api.fields import Field, Kind, Misfit, unwrap
+from precoro_api import BY_NAME, UnexpectedAnswer
+from precoro_api.fields import unwrap
 from typing_extensions import override
 
 from target_precoro.directory import folded
-from target_precoro.equality import is_empty, says
-from target_precoro.form_keys import EXTERNAL_ID, form_keys, names_of
 from target_precoro.outcome import ROW_ERRORS, Outcome, Pending, class_of
-from target_precoro.routes import VALUES, Route
 from target_precoro.sinks import GatheringSink
 from target_precoro.special_steps import SetValue
+from target_precoro.supplier_values import (
+    FIELD,
+    SUPPLIERS,
+    as_sent,
+    changed_values,
+    value_route,
+    value_wanted,
+)
 from target_precoro.upsert import candidates
-from target_precoro.wanted import Wanted, listed, reference_of
+from target_precoro.wanted import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,83 +29,15 @@ if TYPE_CHECKING:
     from precoro_api import Client, PrecoroError
 
     from target_precoro.applying import Applying
+    from target_precoro.routes import Route
     from target_precoro.special_steps import ValueStep
     from target_precoro.target import TargetPrecoro
 
-__all__ = [
-    "ValueSink",
-    "Values",
-    "apply_values",
-    "as_sent",
-    "changed_values",
-    "value_route",
-    "value_wanted",
-]
+__all__ = ["ValueSink", "Values", "apply_values"]
 
-_SUPPLIERS = BY_NAME["suppliers"]
-_FIELDS = BY_NAME["supplier_custom_fields"]
 _OPTIONS = BY_NAME["supplier_custom_field_options"]
-_CALL = _SUPPLIERS.other_writes[0]
+_CALL = SUPPLIERS.other_writes[0]
 _HOLDER = "dataSupplierCustomFields"
-_FIELD = "supplierCustomField"
-
-_VALUE = ("value", "option", "option_name")
-_SUPPLIER_NAMES = ("supplier", _SUPPLIERS.name)
-_FIELD_NAMES = ("field", _FIELDS.name, "custom_field")
-_KNOWN = frozenset(
-    (*_VALUE, *names_of(_SUPPLIER_NAMES[0]), *names_of(_FIELD_NAMES[0], _FIELD_NAMES[2]))
-)
-"""The names that a record of values may use."""
-
-_FLAG, _NUMBER = Field("value", Kind.FLAG), Field("value", Kind.NUMBER)
-_DATED = BY_NAME["payments"]
-_DAY = form_keys(_DATED)["payDate"]
-"""A key that takes dates: a value may be one, in any of the API's formats, or a text."""
-
-
-def changed_values(
-    shown: Iterable[Mapping[str, Any]], wanted: Mapping[int, Any], *, as_shown: bool = False
-) -> list[dict[str, Any]]:
-    """The whole list of values with the wanted ones in it, or [] if nothing differs. Pure.
-
-    `as_shown` takes numbers in texts for numbers, as an answer may write them otherwise.
-    """
-    values = [dict(each) for each in shown]
-    left = dict(wanted)
-    differs = False
-    for each in values:
-        field = unwrap(each.get(_FIELD))
-        field_id = field.get("id") if isinstance(field, dict) else None
-        if field_id in left:
-            value = left.pop(field_id)
-            if not _is(each.get("value"), value, as_shown=as_shown):
-                differs = True
-                each["value"] = as_sent(value)
-    new = {field_id: as_sent(value) for field_id, value in left.items()}
-    values += [{_FIELD: {"id": field_id}, "value": value} for field_id, value in new.items()]
-    return values if differs or left else []
-
-
-def as_sent(value: Any) -> str:
-    """A value as the API reads it: `true` for True, `12` for 12.0, "" for None. Pure."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        value = Decimal(str(value))
-    if isinstance(value, Decimal) and value.is_finite():
-        return format(value.to_integral_value() if value == int(value) else value, "f")
-    return "" if value is None else str(value).strip()
-
-
-def _is(shown: Any, wanted: Any, *, as_shown: bool = False) -> bool:
-    """Whether a value is what is wanted, as the API sees it; a text `07` is not the text `7`."""
-    for kind, types in ((_FLAG, bool), (_NUMBER, (int, float, Decimal))):
-        if isinstance(wanted, types) or isinstance(shown, types) or (as_shown and kind is _NUMBER):
-            with suppress(Misfit):
-                read = kind.read(wanted)
-                if read is not None and read == kind.read(shown):
-                    return True
-    return says(_DATED, _DAY, shown, as_sent(wanted))
 
 
 class ValueSink(GatheringSink):
@@ -128,95 +61,8 @@ class ValueSink(GatheringSink):
     def process_batch(self, context: dict[str, Any]) -> None:
         """Write the values, after the suppliers and options that came before them."""
         batch, self.pending = self.pending, []
-        self.target.drain_before({_SUPPLIERS.name, _OPTIONS.name})
+        self.target.drain_before({SUPPLIERS.name, _OPTIONS.name})
         self.target.values.write(batch)
-
-
-def value_route(stream: str, config: Mapping[str, Any]) -> Route:
-    """The rules of a stream of values. Raises SettingsError naming the setting that is wrong."""
-    field_map, defaults = _by_field(config, "field_map", stream), {}
-    for each in _setting(config, "default_values") or ():
-        if str(each.get("stream") or "").lower() in (stream.lower(), VALUES):
-            defaults[str(each.get("field"))] = each.get("value")
-    defaults |= _by_field(config, "defaults", stream)
-    for setting, names in (("field_map", field_map.values()), ("defaults", defaults)):
-        for name in names:
-            if name not in _KNOWN:
-                nearest = difflib.get_close_matches(str(name), _KNOWN, n=1, cutoff=0.0)[0]
-                raise SettingsError(
-                    f"{setting}: stream {stream!r} names {name!r}, which is nothing of a value. "
-                    f"The nearest is {nearest}."
-                )
-    return Route(
-        stream,
-        _SUPPLIERS,
-        key_property=config.get("external_id_property") or EXTERNAL_ID,
-        field_map=field_map,
-        defaults=defaults,
-        cleared=_cleared(_of_stream(config, "nulls", stream)),
-        unknown_fields=config.get("unknown_fields") or "warn",
-    )
-
-
-def _setting(config: Mapping[str, Any], name: str) -> Any:
-    given = config.get(name)
-    if isinstance(given, str) and given.lstrip()[:1] in ("{", "["):
-        return json.loads(given)  # that it can be read was looked at before
-    return given
-
-
-def _of_stream(config: Mapping[str, Any], setting: str, stream: str) -> Any:
-    """What a setting says of a stream, or for all."""
-    given = _setting(config, setting)
-    return given.get(stream, given.get(VALUES)) if isinstance(given, dict) else given
-
-
-def _by_field(config: Mapping[str, Any], setting: str, stream: str) -> dict[str, Any]:
-    given = _of_stream(config, setting, stream) or {}
-    if not isinstance(given, dict):
-        raise SettingsError(f"{setting}: stream {stream!r} wants an object by field.")
-    return given
-
-
-def _cleared(given: Any) -> frozenset[str]:
-    """What a null empties."""
-    by_field = given if isinstance(given, dict) else {"*": given or "keep"}
-    for name, what in by_field.items():
-        if what not in ("keep", "clear") or name not in ("*", *_VALUE):
-            raise SettingsError(f"nulls: a value takes keep or clear, not {given!r}.")
-    return frozenset(name for name, what in by_field.items() if what == "clear")
-
-
-def value_wanted(route: Route, record: Mapping[str, Any]) -> Wanted:
-    """What a record asks for: `supplier`, `field`, and `option` or `value` where it has one. Pure.
-
-    A null is there only where it clears.
-    """
-    given = {route.field_map.get(name, name): value for name, value in record.items()}
-    for name, value in route.defaults.items():
-        if given.get(name) in (None, ""):
-            given[name] = value
-    values: dict[str, Any] = {
-        "supplier": reference_of(given, *_SUPPLIER_NAMES),
-        "field": reference_of(given, *_FIELD_NAMES),
-    }
-    problems = [
-        f"it names no {name}: give {name}_external_id, {name}_id or {name}_name"
-        for name, found in values.items()
-        if found is None
-    ]
-    name = next((name for name in ("option", "option_name") if not is_empty(given.get(name))), "")
-    name = name or next((name for name in _VALUE if name in given), "")
-    if name and (given[name] is not None or route.clears(name)):
-        kind = "option" if name != "value" and not is_empty(given[name]) else "value"
-        values[kind] = given[name]
-        if isinstance(given[name], (dict, list)):
-            problems.append(f"its {name} is a {type(given[name]).__name__}, not one {kind}")
-    elif name:
-        values["null"] = True
-    ours = {route.key_property, EXTERNAL_ID, "id", "createDate", "updateDate"}
-    unknown = {name for name in given.keys() - _KNOWN - ours if not name.startswith("_sdc")}
-    return Wanted(None, values, unknown=frozenset(unknown), problems=tuple(problems))
 
 
 class Values:
@@ -317,7 +163,7 @@ class Values:
         """The supplier after it, the values before it, and whether any of them differed."""
         target = self._target
         new = target.dry and target.preview.new.of(supplier_id)
-        row = {} if new else target.client.detail(_SUPPLIERS, supplier_id)  # a new one has none yet
+        row = {} if new else target.client.detail(SUPPLIERS, supplier_id)  # a new one has none yet
         shown = _shown(row)
         values = changed_values(shown, wanted)
         if values and not target.dry:
@@ -376,7 +222,7 @@ def apply_values(target: TargetPrecoro, steps: Iterable[ValueStep]) -> None:
 
 
 def _apply(target: TargetPrecoro, supplier_id: str, steps: list[ValueStep]) -> None:
-    row = target.client.detail(_SUPPLIERS, supplier_id)
+    row = target.client.detail(SUPPLIERS, supplier_id)
     shown, wanted = _shown(row), {step.field_id: step.new for step in steps}
     now = {step.field_id: _value_in(shown, step.field_id) for step in steps}
     stale = {
@@ -407,7 +253,7 @@ def _shown(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _value_in(shown: Iterable[Mapping[str, Any]], field_id: int) -> str:
     """The value of a field; "" where it has none."""
     for each in shown:
-        field = unwrap(each.get(_FIELD))
+        field = unwrap(each.get(FIELD))
         if isinstance(field, dict) and field.get("id") == field_id:
             return as_sent(each.get("value"))
     return ""
@@ -417,14 +263,14 @@ def _written(
     client: Client, supplier_id: str, values: list[dict[str, Any]], wanted: Mapping[int, Any]
 ) -> dict[str, Any]:
     """The supplier with these values. Raises UnexpectedAnswer where it does not show them."""
-    path = {_SUPPLIERS.addressed_by: supplier_id}
+    path = {SUPPLIERS.addressed_by: supplier_id}
     row = client.write(
-        _SUPPLIERS, _CALL, {_HOLDER: values}, path=path, record_key=supplier_id
-    ) or client.detail(_SUPPLIERS, supplier_id)
+        SUPPLIERS, _CALL, {_HOLDER: values}, path=path, record_key=supplier_id
+    ) or client.detail(SUPPLIERS, supplier_id)
     if changed_values(_shown(row), wanted, as_shown=True):
         raise UnexpectedAnswer(
             "the values were accepted, but the supplier does not show them",
-            resource=_SUPPLIERS.name,
+            resource=SUPPLIERS.name,
             key=supplier_id,
         )
     return row

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from target_precoro.upsert import Create, Refused, Update
     from target_precoro.wanted import Wanted
 
-__all__ = ["ACTIONS", "ROW_ERRORS", "Outcome", "Pending", "class_of"]
+__all__ = ["ACTIONS", "ROW_ERRORS", "Came", "Outcome", "Pending", "class_of"]
 
 ACTIONS = (
     "created",
@@ -42,13 +42,24 @@ ROW_ERRORS = (Rejected, NotFound, NotAllowed, OutcomeUnknown, UnexpectedAnswer)
 """Errors of one record; all others stop the run, because the next record would fail as well."""
 
 
+@dataclass
+class Came:
+    """A record as it came, before its stream was mapped, and whether it is among the refused."""
+
+    stream: str
+    schema: Mapping[str, Any]
+    key_properties: tuple[str, ...]
+    record: Mapping[str, Any]
+    is_kept: bool = False
+
+
 @dataclass(frozen=True)
 class Pending:
     """A record that waits to be written, and its place among all records of the input.
 
     `replayed` marks a record that comes from a file of refused rows: it is tried again. Records
     that earlier runs parked have the place 0: no state waits for them. `key` is what names it for
-    good, where a saved plan has told that already.
+    good, where a saved plan has told that already. `came` is what its stream's map made it of.
     """
 
     place: int
@@ -59,6 +70,7 @@ class Pending:
     key_properties: tuple[str, ...] = ()
     replayed: bool = False
     key: str = ""
+    came: Came | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,16 @@ import json
 import logging
 import os
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from precoro_api import SettingsError
 from precoro_api.plain import private_file, private_folder
 from singer_sdk.singerlib.json import serialize_json
+from typing_extensions import override
 
 from target_precoro.form_keys import EXTERNAL_ID
+from target_precoro.outcome import Came
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping
@@ -27,38 +28,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LINKS",
-    "Came",
     "Links",
-    "Mapped",
     "Rejects",
     "Report",
-    "part_of",
-    "put_in_place",
 ]
 
 logger = logging.getLogger(__name__)
 
 LINKS = "precoro_links"
 """The stream of new ids; its records: stream, externalId, precoroId, precoroIdn, action."""
-
-
-@dataclass
-class Came:
-    """A record as it came, before its stream was mapped, and whether it is among the refused."""
-
-    stream: str
-    schema: Mapping[str, Any]
-    key_properties: tuple[str, ...]
-    record: Mapping[str, Any]
-    is_kept: bool = False
-
-
-class Mapped(dict[str, Any]):
-    """A record as its stream's map made it, which knows what it was made of."""
-
-    def __init__(self, record: Mapping[str, Any], came: Came) -> None:
-        super().__init__(record)
-        self.came = came
 
 
 class _Lines:
@@ -71,7 +49,7 @@ class _Lines:
     lasts = True
 
     def __init__(self, path: str | None) -> None:
-        self._path = Path(path).expanduser() if path else None
+        self._given = self._path = Path(path).expanduser() if path else None
         self._file: IO[str] | None = None
         if self._path is not None:
             self._check(self._path)
@@ -86,7 +64,7 @@ class _Lines:
                 raise NotADirectoryError(0, f"{above} is no folder")
             if not os.access(above, os.W_OK):
                 raise PermissionError(0, "it is not ours to write")
-            if path.exists() and not os.access(part_of(path).parent, os.W_OK):
+            if path.exists() and not os.access(_part_of(path).parent, os.W_OK):
                 raise PermissionError(0, "its folder is not ours to write")
 
     def _write(self, message: Mapping[str, Any]) -> None:
@@ -95,7 +73,7 @@ class _Lines:
         with self._told():
             if self._file is None:
                 private_folder(self._path.parent)
-                part = part_of(self._path)
+                part = _part_of(self._path)
                 goes_on = self.lasts and part.is_file()
                 if goes_on:
                     _whole_lines(part)
@@ -122,6 +100,29 @@ class _Lines:
         if file is not None:
             file.close()
 
+    def take_place(self, streams: Container[str], *, ended: bool) -> None:
+        """Let the file, which is closed, stand for that of earlier runs.
+
+        Where the run `ended` well and had nothing to tell of its `streams`, there is none then.
+        Raises SettingsError where it cannot take its place.
+        """
+        path = self._given
+        if path is None or _part_of(path) == path:
+            return
+        try:
+            self._replace(path, _part_of(path), streams, ended=ended)
+        except OSError as problem:
+            raise SettingsError(
+                f"{self.setting}: {path} cannot be written ({problem.strerror}); what was to be "
+                f"in it is in {_part_of(path)}."
+            ) from None
+
+    def _replace(self, path: Path, part: Path, streams: Container[str], *, ended: bool) -> None:  # noqa: ARG002 - Rejects look at the streams
+        if part.exists():
+            part.replace(os.path.realpath(path))
+        elif ended:
+            path.unlink(missing_ok=True)
+
 
 class Rejects(_Lines):
     """Refused rows as valid Singer messages: `cat` the file into the target to try them again.
@@ -135,33 +136,48 @@ class Rejects(_Lines):
         super().__init__(path)
         self._introduced: dict[str, Any] = {}
 
-    def add(
-        self,
-        stream: str,
-        schema: Mapping[str, Any],
-        key_properties: tuple[str, ...],
-        record: Mapping[str, Any],
-        reason: str,
-    ) -> None:
+    def add(self, each: Pending, reason: str) -> None:
         """Keep one refused row, as it came; one that was mapped to several, once."""
-        came = record.came if isinstance(record, Mapped) else None
-        if came is not None:
-            if came.is_kept:
-                return
-            came.is_kept = True
-            stream, schema, record = came.stream, came.schema, came.record
-            key_properties = came.key_properties
-        if self._introduced.get(stream) != schema:
-            self._introduced[stream] = schema
+        row = each.came or Came(each.route.stream, each.schema, each.key_properties, each.record)
+        if row.is_kept:
+            return
+        row.is_kept = True
+        if self._introduced.get(row.stream) != row.schema:
+            self._introduced[row.stream] = row.schema
             self._write(
                 {
                     "type": "SCHEMA",
-                    "stream": stream,
-                    "schema": schema,
-                    "key_properties": list(key_properties),
+                    "stream": row.stream,
+                    "schema": row.schema,
+                    "key_properties": list(row.key_properties),
                 }
             )
-        self._write({"type": "RECORD", "stream": stream, "record": record, "reason": reason})
+        message = {"type": "RECORD", "stream": row.stream, "record": row.record}
+        self._write({**message, "reason": reason})
+
+    @override
+    def _replace(self, path: Path, part: Path, streams: Container[str], *, ended: bool) -> None:
+        """Rows of other streams stay, as they were not tried again.
+
+        A run that was stopped leaves the rows of earlier ones, which it may be reading, and its own
+        beside them for the next.
+        """
+        if not ended:
+            if part.exists():
+                logger.warning(
+                    "Rows that were refused until the run stopped are in %s; the next run that "
+                    "comes to its end has them in %s, too.",
+                    part,
+                    path,
+                )
+            return
+        kept = list(_rows_of_others(path, streams)) if path.is_file() else []
+        if any('"RECORD"' in line for line in kept):
+            if part.exists():
+                _whole_lines(part)
+            with private_file(part, anew=False) as file:
+                file.writelines(kept)
+        super()._replace(path, part, streams, ended=ended)
 
 
 class Report(_Lines):
@@ -232,64 +248,20 @@ class Links(_Lines):
         }
         self._write({"type": "RECORD", "stream": LINKS, "record": record})
 
+    @override
+    def _replace(self, path: Path, part: Path, streams: Container[str], *, ended: bool) -> None:
+        if path.is_file():
+            logger.info("links_path: the links of an earlier run in %s make room.", path)
+        super()._replace(path, part, streams, ended=ended)
 
-# A run's end
 
-
-def part_of(path: Path) -> Path:
+def _part_of(path: Path) -> Path:
     """Where a file is written until its run is over; what is no file, such as a pipe, at once."""
     is_special = path.is_absolute() and path.parts[1:2] in (("dev",), ("proc",))
     if is_special or (path.exists() and not path.is_file()):
         return path
     real = Path(os.path.realpath(path))  # a link stays one
     return real.with_name(f"{real.name}.part")
-
-
-def put_in_place(config: Mapping[str, Any], streams: Container[str], *, ended: bool) -> None:
-    """Let the files of a run that is over stand for those of earlier ones; they are closed.
-
-    Where a run `ended` well and had nothing to tell, there is no file then; refused rows of others
-    than its `streams` stay, as they were not tried again. A run that was stopped leaves the refused
-    rows of earlier ones, which it may be reading, and its own beside them for the next.
-    Raises SettingsError where a file cannot take its place.
-    """
-    dry = config.get("dry_run")
-    for kind in (Report,) if dry else (Rejects, Report, Links):
-        given = config.get(kind.setting)
-        path = Path(given).expanduser() if given else None
-        if path is None or part_of(path) == path:
-            continue
-        try:
-            if kind is not Rejects or ended:
-                _put_in_place(kind, path, streams, ended=ended)
-            elif part_of(path).exists():
-                logger.warning(
-                    "Rows that were refused until the run stopped are in %s; the next run that "
-                    "comes to its end has them in %s, too.",
-                    part_of(path),
-                    path,
-                )
-        except OSError as problem:
-            raise SettingsError(
-                f"{kind.setting}: {path} cannot be written ({problem.strerror}); what was to be "
-                f"in it is in {part_of(path)}."
-            ) from None
-
-
-def _put_in_place(kind: type[_Lines], path: Path, streams: Container[str], *, ended: bool) -> None:
-    part = part_of(path)
-    kept = list(_rows_of_others(path, streams)) if kind is Rejects and path.is_file() else []
-    if any('"RECORD"' in line for line in kept):
-        if part.exists():
-            _whole_lines(part)
-        with private_file(part, anew=False) as file:
-            file.writelines(kept)
-    if kind is Links and path.is_file():
-        logger.info("links_path: the links of an earlier run in %s make room for this one's.", path)
-    if part.exists():
-        part.replace(os.path.realpath(path))
-    elif ended:
-        path.unlink(missing_ok=True)
 
 
 def _rows_of_others(path: Path, streams: Container[str]) -> Iterator[str]:

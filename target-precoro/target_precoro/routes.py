@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import difflib
-import json
 import logging
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from precoro_api import BY_NAME, RESOURCES, SettingsError
 
+from target_precoro.by_stream import (
+    by_field,
+    default_values,
+    for_stream,
+    list_of,
+    object_of,
+    object_or_text,
+    one_of,
+)
 from target_precoro.form_keys import EXTERNAL_ID, form_keys
 from target_precoro.wanted import record_names
 
@@ -161,7 +168,7 @@ class Route:
 
 def goes_to(stream: str, config: Mapping[str, Any]) -> str:
     """The name that stream_resources gives a stream, or its own."""
-    return str(_object(config, "stream_resources").get(stream, stream))
+    return str(object_of(config, "stream_resources").get(stream, stream))
 
 
 def resource_of(stream: str, config: Mapping[str, Any]) -> Resource:
@@ -192,17 +199,25 @@ def route_of(stream: str, config: Mapping[str, Any]) -> Route:
     """The rules of a stream. Raises SettingsError naming the setting that is wrong."""
     resource = resource_of(stream, config)
 
-    def of(setting: str, default: Any) -> Any:
-        return _for_stream(config, setting, stream, resource, default)
+    sent = object_of(config, "stream_resources")
 
-    mode = _one_of("modes", of("modes", "upsert"), MODES)
+    def is_it(name: str) -> bool:
+        return _named(name) is resource and name not in sent
+
+    def of(setting: str, default: Any) -> Any:
+        return for_stream(config, setting, (stream, resource.name), default, is_it=is_it)
+
+    def is_meant(name: str) -> bool:
+        return name.lower() == stream.lower() or _named(name) is resource
+
+    mode = one_of("modes", of("modes", "upsert"), MODES)
     match_on = of("match_on", None)
     if match_on is None:
         match_on = MATCH_ON.get(resource.name, ())
     elif not isinstance(match_on, (list, tuple)):
         raise SettingsError(f"match_on: stream {stream!r} wants a list of fields.")
     _check_shown("match_on", stream, resource, match_on)
-    field_map = _by_field("field_map", stream, of("field_map", {}))
+    field_map = by_field("field_map", stream, of("field_map", {}))
     _check_fields("field_map", stream, resource, field_map.values() if field_map else (), match_on)
     return Route(
         stream=stream,
@@ -212,15 +227,15 @@ def route_of(stream: str, config: Mapping[str, Any]) -> Route:
         id_property=config.get("precoro_id_property") or None,
         field_map=field_map,
         defaults={
-            **_default_values(config, stream, resource),
-            **_by_field("defaults", stream, of("defaults", {})),
+            **default_values(config, is_meant),
+            **by_field("defaults", stream, of("defaults", {})),
         },
         match_on=tuple(match_on),
         resembles_by=_resembles_by(resource, match_on),
         cleared=_stems(resource, "nulls", stream, of("nulls", "keep"), "clear", "keep"),
         replaced=_stems(resource, "lists", stream, of("lists", "merge"), "replace", "merge"),
         unknown_fields=config.get("unknown_fields") or "warn",
-        on_missing=_one_of(
+        on_missing=one_of(
             "on_missing", of("on_missing", "ignore"), ("ignore", "report", "disable")
         ),
         only_update_fields=_only_update_fields(config, resource),
@@ -235,24 +250,24 @@ def _resembles_by(resource: Resource, match_on: Sequence[str]) -> tuple[str, ...
 
 def check_streams(config: Mapping[str, Any]) -> None:
     """Refuse settings that send a stream nowhere, before anything is read."""
-    for stream, resource in _object(config, "stream_resources").items():
+    for stream, resource in object_of(config, "stream_resources").items():
         if _named(str(resource)) is None and resource not in (APPROVALS, VALUES):
             raise SettingsError(
                 f"stream_resources sends {stream!r} to {resource!r}, which Precoro does not "
                 f"have. {_suggest(str(resource))}"
             )
     for setting in _BY_STREAM:
-        given = _object_or_text(config, setting)
+        given = object_or_text(config, setting)
         _tell_of_no_stream(setting, given if isinstance(given, dict) else (), config)
     by_list = (("default_values", "stream", ()), (_ONLY_UPDATES, "table", ("is_icf", "is_dcf")))
     for setting, of, but in by_list:
-        each = [each for each in _list(config, setting) if not any(map(each.get, but))]
+        each = [each for each in list_of(config, setting) if not any(map(each.get, but))]
         _tell_of_no_stream(setting, (str(one.get(of)) for one in each if one.get(of)), config)
 
 
 def _tell_of_no_stream(setting: str, names: Iterable[str], config: Mapping[str, Any]) -> None:
     """Warn of names that no stream can have, as it would lead nowhere."""
-    sent = _object(config, "stream_resources")
+    sent = object_of(config, "stream_resources")
     known = {name.lower(): name for name in (*ACCEPTED, APPROVALS, VALUES, *sent)}
     for name in names:
         if _named(name) is None and name.lower() not in known:
@@ -265,61 +280,7 @@ def _tell_of_no_stream(setting: str, names: Iterable[str], config: Mapping[str, 
             )
 
 
-def _is_sent(name: str, config: Mapping[str, Any]) -> bool:
-    return name in _object(config, "stream_resources")
-
-
-# Reading settings, which Meltano may hand over as texts
-
-
-def _object(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    given = _object_or_text(config, name)
-    if not isinstance(given, dict):
-        raise SettingsError(f"{name} must be an object, not {given!r}.")
-    return cast("Mapping[str, Any]", given)
-
-
-def _object_or_text(config: Mapping[str, Any], name: str) -> Any:
-    given = config.get(name)
-    if given in (None, ""):
-        return {}
-    if isinstance(given, str) and given.lstrip()[:1] in ("{", "["):
-        try:
-            given = json.loads(given)
-        except ValueError as problem:
-            raise SettingsError(f"{name} is no JSON ({problem}).") from None
-    if not isinstance(given, (dict, list, str)):
-        raise SettingsError(f"{name} must be an object, not {given!r}.")
-    return given
-
-
-def _for_stream(
-    config: Mapping[str, Any], setting: str, stream: str, resource: Resource, default: Any
-) -> Any:
-    given = _object_or_text(config, setting)
-    if isinstance(given, str):
-        return given
-    if isinstance(given, list):
-        raise SettingsError(f"{setting} must be an object by stream, not a list.")
-    also = (name for name in given if _named(name) is resource and not _is_sent(name, config))
-    named = next((name for name in (stream, resource.name, *also) if name in given), stream)
-    chosen = given.get(named)
-    return default if chosen is None else chosen
-
-
-def _by_field(setting: str, stream: str, given: Any) -> Mapping[str, Any]:
-    if not isinstance(given, dict):
-        raise SettingsError(f"{setting}: stream {stream!r} wants an object by field.")
-    return given
-
-
-def _one_of(setting: str, given: Any, options: Iterable[str]) -> str:
-    if given not in options:
-        nearest = difflib.get_close_matches(str(given), list(options), n=1, cutoff=0.0)[0]
-        raise SettingsError(
-            f"{setting} takes {', '.join(options)}, not {given!r}; the nearest is {nearest}."
-        )
-    return str(given)
+# Reading settings
 
 
 def _stems(
@@ -327,13 +288,13 @@ def _stems(
 ) -> frozenset[str]:
     """The stems of the fields for which a setting has one of its two values."""
     if not isinstance(given, dict):
-        return frozenset("*") if _one_of(setting, given, (wanted, other)) == wanted else frozenset()
+        return frozenset("*") if one_of(setting, given, (wanted, other)) == wanted else frozenset()
     names = record_names(resource)
     _check_fields(setting, stream, resource, given, "*")
     return frozenset(
         names[name][1] if name in names else name
         for name, each in given.items()
-        if _one_of(setting, each, (wanted, other)) == wanted
+        if one_of(setting, each, (wanted, other)) == wanted
     )
 
 
@@ -365,33 +326,6 @@ def _refuse_field(
 # What another target's configuration says
 
 
-def _default_values(config: Mapping[str, Any], stream: str, resource: Resource) -> dict[str, Any]:
-    found = {}
-    for each in _list(config, "default_values"):
-        name, value = each.get("field"), each.get("value")
-        meant = str(each.get("stream") or "")
-        is_it = meant.lower() == stream.lower() or _named(meant) is resource
-        if name and value is not None and is_it:
-            found[str(name)] = _typed(each, value)
-    return found
-
-
-def _typed(each: Mapping[str, Any], value: Any) -> Any:
-    kind = str(each.get("type") or "string").lower()
-    try:
-        if kind in ("int", "integer"):
-            return int(str(value))
-        if kind in ("float", "number", "decimal"):
-            return Decimal(str(value))
-        if kind in ("bool", "boolean"):
-            return {"true": True, "1": True, "false": False, "0": False}[str(value).lower()]
-    except (ValueError, KeyError, InvalidOperation):
-        raise SettingsError(
-            f"default_values: {value!r} for {each.get('field')!r} is no {kind}."
-        ) from None
-    return value
-
-
 def _only_updates(config: Mapping[str, Any], stream: str, resource: Resource) -> bool:
     return any(
         not each.get("is_icf")
@@ -400,7 +334,7 @@ def _only_updates(config: Mapping[str, Any], stream: str, resource: Resource) ->
             str(each.get("table")).lower() == stream.lower()
             or _named(str(each.get("table"))) is resource
         )
-        for each in _list(config, _ONLY_UPDATES)
+        for each in list_of(config, _ONLY_UPDATES)
     )
 
 
@@ -412,18 +346,9 @@ def _only_update_fields(config: Mapping[str, Any], resource: Resource) -> frozen
         return frozenset()
     return frozenset(
         str(each.get("table")).strip().casefold()
-        for each in _list(config, _ONLY_UPDATES)
+        for each in list_of(config, _ONLY_UPDATES)
         if each.get(wanted)
     )
-
-
-def _list(config: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    given = _object_or_text(config, name)
-    if given == {}:
-        return []
-    if not isinstance(given, list) or not all(isinstance(each, dict) for each in given):
-        raise SettingsError(f"{name} must be a list of objects.")
-    return given
 
 
 def _suggest(name: str) -> str:

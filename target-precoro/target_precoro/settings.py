@@ -171,8 +171,8 @@ OWN_SETTINGS: tuple[Setting, ...] = (
         "links_path",
         "string",
         "Links path",
-        "A file with Precoro's ids of created and linked records, as Singer messages that an ERP's "
-        "target can load.",
+        "A file with Precoro's ids of the records that this run created or linked, as Singer "
+        "messages that an ERP's target can load.",
     ),
     Setting(
         "max_failures",
@@ -192,8 +192,8 @@ OWN_SETTINGS: tuple[Setting, ...] = (
         "plan_path",
         "string",
         "Plan path",
-        "Where a dry run saves its plan. One that follows within an hour brings its streams into "
-        "the same file, so that the pairs of one job make one plan.",
+        "Where a dry run saves its plan; refused in other runs. One that follows within an hour "
+        "brings its streams into the same file, so that the pairs of one job make one plan.",
     ),
     Setting(
         "apply_plan",

@@ -31,13 +31,12 @@ from target_precoro.identity import key_of
 from target_precoro.journal import Journal
 from target_precoro.limit import FailureLimit, TooManyFailures
 from target_precoro.missing import Missing
-from target_precoro.outcome import Outcome, Pending
+from target_precoro.outcome import Came, Outcome, Pending
 from target_precoro.plan_file import PlanWriter
 from target_precoro.plan_run import apply_plan
 from target_precoro.preview import Preview
 from target_precoro.reader import Reader, lines_of
 from target_precoro.rehearsal import PlannedDirectories, unchanged_journal
-from target_precoro.report import Came, Mapped, put_in_place
 from target_precoro.routes import (
     ACCEPTED,
     APPROVALS,
@@ -88,9 +87,7 @@ class TargetPrecoro(Command):
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
         self.max_parallelism = 1  # one budget of requests, and records in their order
-        # What a dry run refuses is in its preview; the file of a real run stays.
-        told = {**self.config, "rejects_path": None} if self.dry else self.config
-        self.telling = Telling(told, self.logger)
+        self.telling = Telling(self.config, self.logger)
         self.tally = self.telling.tally
         self.missing = Missing(on=self.config.get("on_missing") not in (None, "", "ignore"))
         self.limit = FailureLimit.of(self.config.get("max_failures"))
@@ -190,10 +187,15 @@ class TargetPrecoro(Command):
         """A record of the input as one that waits to be written."""
         self._states.open(self.place)
         keys = tuple(sink.key_properties)
-        if self._came is not None:
-            record = Mapped(record, self._came)
         return Pending(
-            self.place, route, record, wanted, sink.original_schema, keys, self._replayed
+            self.place,
+            route,
+            record,
+            wanted,
+            sink.original_schema,
+            keys,
+            self._replayed,
+            came=self._came,
         )
 
     def write(self, batch: list[Pending]) -> None:
@@ -293,8 +295,9 @@ class TargetPrecoro(Command):
             self._states.open(self.place)
             schema: dict[str, Any] = {"properties": {}}
             wanted = wanted_of(route, record)
-            came = record if self._came is None else Mapped(record, self._came)
-            pending = Pending(self.place, route, came, wanted, schema, (), self._replayed)
+            pending = Pending(
+                self.place, route, record, wanted, schema, (), self._replayed, came=self._came
+            )
         self.settle(pending, Outcome("rejected", reason=reason, error="data"))
 
     def _pass_over(self, number: int, reason: str) -> None:
@@ -404,7 +407,7 @@ class TargetPrecoro(Command):
             self._close()
         code = code or (FAILED_ROWS if self.telling.failed or self.unreadable else 0)
         try:
-            put_in_place(self.config, {*self._streams_seen, *self._planned_streams}, ended=ended)
+            self.telling.take_place({*self._streams_seen, *self._planned_streams}, ended=ended)
         except SettingsError as problem:
             return exit_code(problem, self.logger)
         return code

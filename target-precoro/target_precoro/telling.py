@@ -10,7 +10,7 @@ from target_precoro.tally import Tally
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
     from target_precoro.outcome import Outcome, Pending
 
@@ -25,10 +25,11 @@ class Telling:
 
     def __init__(self, config: Mapping[str, Any], logger: logging.Logger) -> None:
         self.tally = Tally()
-        self._rejects = Rejects(config.get("rejects_path"))
-        self._report = Report(config.get("report_path"))
-        self._links = Links(config.get("links_path"))
+        # What a dry run refuses is in its preview; the files of real runs stay.
         self._dry = bool(config.get("dry_run"))
+        self._rejects = Rejects(None if self._dry else config.get("rejects_path"))
+        self._report = Report(config.get("report_path"))
+        self._links = Links(None if self._dry else config.get("links_path"))
         self._logger = logger
         self._next_word = time.monotonic() + _WORD_EVERY
 
@@ -43,8 +44,7 @@ class Telling:
         stream = each.route.stream
         self.tally.count(stream, outcome.action)
         self._report.add(each, key, outcome)
-        if not self._dry:
-            self._links.add(each, outcome)
+        self._links.add(each, outcome)
         if outcome.action == "rejected":
             self._reject(each, key, outcome.reason)
         elif outcome.action == "skipped":
@@ -60,7 +60,7 @@ class Telling:
         told = reason if reason.startswith(f"{each.route.resource.name} ") else f"{who}: {reason}"
         if not self._dry:  # it is in the preview
             self._logger.error("%s", told)
-        self._rejects.add(stream, each.schema, each.key_properties, each.record, told)
+        self._rejects.add(each, told)
 
     def say_how_far(self, stream: str, requests: int) -> None:
         """A word now and then."""
@@ -74,6 +74,11 @@ class Telling:
         """Let the files be whole."""
         for file in (self._rejects, self._report, self._links):
             file.close()
+
+    def take_place(self, streams: Container[str], *, ended: bool) -> None:
+        """Let the files stand for those of earlier runs; `ended` if all of the input was read."""
+        for file in (self._rejects, self._report, self._links):
+            file.take_place(streams, ended=ended)
 
     def sum_up(self, requests: Mapping[str, int]) -> None:
         """The end: what became of all, and with how many requests by method."""

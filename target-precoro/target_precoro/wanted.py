@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from target_precoro.form_keys import FormKey
     from target_precoro.routes import Route
 
-__all__ = ["Reference", "Wanted", "listed", "record_names", "reference_of", "wanted_of"]
+__all__ = ["Reference", "Wanted", "listed", "mapped", "record_names", "reference_of", "wanted_of"]
 
 _OURS = frozenset({"id", "idn", "createDate", "updateDate"})
 _LONGEST_KEY = 1000
@@ -92,6 +92,15 @@ def wanted_of(route: Route, record: Mapping[str, Any]) -> Wanted:
     return _Reader(route).read(record)
 
 
+def mapped(record: Mapping[str, Any], field_map: Mapping[str, str]) -> dict[str, Any]:
+    """The record by names of the resource; what is mapped goes before a namesake."""
+    given = {name: value for name, value in record.items() if name not in field_map}
+    for name in record.keys() & field_map.keys():
+        if record[name] is not None or field_map[name] not in given:
+            given[field_map[name]] = record[name]
+    return given
+
+
 class _Reader:
     def __init__(self, route: Route) -> None:
         self._route = route
@@ -105,7 +114,7 @@ class _Reader:
 
     def read(self, record: Mapping[str, Any]) -> Wanted:
         route = self._route
-        given = self._filled(self._named(record))
+        given = self._filled(mapped(record, route.field_map))
         for name, value in given.items():
             self._take(name, value)
         self._check_place()
@@ -126,15 +135,6 @@ class _Reader:
             unknown=frozenset(self._unknown),
             problems=tuple(self._problems),
         )
-
-    def _named(self, record: Mapping[str, Any]) -> dict[str, Any]:
-        """The record by names of the resource; what is mapped goes before a namesake."""
-        field_map = self._route.field_map
-        given = {name: value for name, value in record.items() if name not in field_map}
-        for name in record.keys() & field_map.keys():
-            if record[name] is not None or field_map[name] not in given:
-                given[field_map[name]] = record[name]
-        return given
 
     def _filled(self, given: dict[str, Any]) -> dict[str, Any]:
         """The record with the defaults of what it says nothing of, however it spells it."""
