@@ -36,6 +36,17 @@ class DocumentStatus(IntEnum):
     APPROVAL_REVIEW = 10
     CLOSED = 11
 
+    @classmethod
+    def waiting(cls) -> frozenset[DocumentStatus]:
+        """Those in which somebody is to approve."""
+        return frozenset({cls.PENDING, cls.APPROVAL_REVIEW})
+
+    @classmethod
+    def over(cls) -> frozenset[DocumentStatus]:
+        """Those of invoices in which nobody is to approve any more; of others it is not sure."""
+        ended = {cls.APPROVED, cls.DENIED, cls.PARTLY_PAID, cls.PAID, cls.CANCELED, cls.CLOSED}
+        return frozenset(ended)
+
 
 class SupplierStatus(IntEnum):
     """`status` of suppliers."""

@@ -38,9 +38,6 @@ _FORMATS = ("text", "json", "markdown")
 class Command(Tap):
     """A tap whose command line ends in sentences, and tells what a run would cost."""
 
-    spent: QuotaSpent | None = None
-    """The budget's end, where it came while columns were named: nothing can be read then."""
-
     @classmethod
     @override
     def get_singer_command(cls) -> click.Command:
@@ -77,8 +74,7 @@ class Command(Tap):
             tap = cls._of(config, state=before, catalog=chosen)
             if not estimate:
                 sys.exit(tap.run())
-            if tap.spent:
-                raise tap.spent
+            tap.check_named()
             with tap.interruptible():
                 forecast = forecast_of(tap)
             click.echo(forecast.as_json() if about_format == "json" else forecast.as_text())
@@ -91,19 +87,13 @@ class Command(Tap):
         state: dict[str, Any] | None = None,
         catalog: dict[str, Any] | None = None,
     ) -> TapPrecoro:
-        """The tap; where the budget did not reach for the names of columns, one that says so."""
-        given: dict[str, Any] = {
-            "config": config.config if config else {},
-            "state": state,
-            "catalog": catalog,
-            "parse_env_config": bool(config and config.parse_env),
-            "validate_config": True,
-        }
-        tap: Any
-        try:
-            tap = cls(**given)
-        except QuotaSpent as problem:
-            tap = type(cls.__name__, (cls,), {"spent": problem})(**given)
+        tap: Any = cls(
+            config=config.config if config else {},
+            state=state,
+            catalog=catalog,
+            parse_env_config=bool(config and config.parse_env),
+            validate_config=True,
+        )
         return tap  # type: ignore[no-any-return]  # the one tap that there is
 
     @classmethod
@@ -131,8 +121,7 @@ class Command(Tap):
             return
         with cls._in_sentences():
             tap = cls._of(ctx.params.get("config"))
-            if tap.spent:
-                raise tap.spent
+            tap.check_named()
             with tap.interruptible():
                 if value == CliTestOptionValue.Schema.value:
                     tap.write_schemas()

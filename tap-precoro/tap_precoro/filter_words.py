@@ -18,6 +18,7 @@ from precoro_api import SettingsError
 from precoro_api.encoding import filter_moment, scalar
 from precoro_api.enums import DocumentStatus, SupplierStatus
 from precoro_api.fields import Field, Kind, Misfit, unwrap
+from precoro_api.resources import LINKED_ELSEWHERE
 
 from tap_precoro.invoices import is_invoice
 from tap_precoro.list_filter import (
@@ -53,20 +54,6 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MOMENT = re.compile(_DAY.pattern + r"[T ][0-9]{2}:.+")
 _WIDEST_ZONE = timedelta(hours=14)
 _LONGEST_WORDS = 80
-
-_VENDOR_IDS = ("qboId", "xeroId", "netSuiteId")
-"""What programs that are linked otherwise leave in a record, beside `externalId`."""
-
-_WAITING = {DocumentStatus.PENDING, DocumentStatus.APPROVAL_REVIEW}
-_OVER = {
-    DocumentStatus.APPROVED,
-    DocumentStatus.DENIED,
-    DocumentStatus.PARTLY_PAID,
-    DocumentStatus.PAID,
-    DocumentStatus.CANCELED,
-    DocumentStatus.CLOSED,
-}
-"""States of invoices in which nobody is to approve any more; of the others that is not sure."""
 
 
 def _among(place: Place, key: str, chosen: Mapping[int, str]) -> ListFilter:
@@ -227,7 +214,7 @@ def _linked(place: Place, *, wanted: bool) -> Check:
     known = place.resource.by_name["externalId"]
 
     def linked(row: Mapping[str, Any]) -> bool | None:
-        if any(unwrap(row.get(name)) for name in _VENDOR_IDS):
+        if any(unwrap(row.get(name)) for name in LINKED_ELSEWHERE):
             return True
         return bool(known.read(row[known.name])) if known.name in row else None
 
@@ -266,13 +253,13 @@ def _waiting_for_approval(place: Place, value: Any) -> ListFilter:
     flag(place, value, only=True)
     known = place.resource.by_name["status"]
     # Of other documents one number is known to mean the same.
-    over = _OVER if is_invoice(place.resource) else {int(DocumentStatus.APPROVED)}
+    over = DocumentStatus.over() if is_invoice(place.resource) else {DocumentStatus.APPROVED}
 
     def obeys(shown: Any) -> bool | None:
         number = known.read(shown)
         if number in over:
             return False
-        return True if number in _WAITING else None
+        return True if number in DocumentStatus.waiting() else None
 
     check = Check(f"{place.name} true", in_field(known.name, obeys))
     return ListFilter(((place.spelling("waitingForapprove"), "yes"),), (check,))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from precoro_api import (
     RESOURCES,
     BadCredentials,
+    QuotaSpent,
     SettingsError,
     client_from,
 )
@@ -96,6 +97,8 @@ class TapPrecoro(Command):
     message_writer_class = Output
 
     _checked = False
+    _spent: QuotaSpent | None = None
+    """The budget's end, where it came while columns were named: nothing can be read then."""
 
     @cached_property
     def client(self) -> Client:
@@ -137,7 +140,7 @@ class TapPrecoro(Command):
     @property
     def custom_field_columns(self) -> bool:
         """Whether custom fields are columns of their own."""
-        return self.spent is None and self.config.get(CUSTOM_FIELDS.name) == "columns"
+        return self._spent is None and self.config.get(CUSTOM_FIELDS.name) == "columns"
 
     @cached_property
     def _obedience(self) -> dict[str, Obedience]:
@@ -231,7 +234,11 @@ class TapPrecoro(Command):
     @override
     def discover_streams(self) -> Sequence[PrecoroStream]:
         """A stream for each resource that can be listed, and more for each document."""
-        found = [stream for resource in RESOURCES for stream in self._streams_of(resource)]
+        try:
+            found = [stream for resource in RESOURCES for stream in self._streams_of(resource)]
+        except QuotaSpent as problem:
+            self._spent = problem  # a run says so at its end; here it would look like a failure
+            found = [stream for resource in RESOURCES for stream in self._streams_of(resource)]
         found.append(AttachmentStream(self))
         absent = profile_of(self.config).absent
         for stream in found:
@@ -331,12 +338,24 @@ class TapPrecoro(Command):
         failed = self.tally.failed or self.tally.read_nothing
         return code or (_FAILED_STREAM if failed else 0)
 
+    def check_named(self) -> None:
+        """Raise QuotaSpent where the budget did not reach for the names of columns."""
+        self.streams  # noqa: B018 - read, so that they are named
+        if self._spent:
+            raise self._spent
+
     def _stop_if_spent(self) -> None:
-        """Raise Stopped where the budget was spent before any stream began; the state goes out."""
-        if self.spent is not None:
+        """Raise Stopped where no columns could be named; the state goes out as it came."""
+        if self._spent:
             if self.state:
                 self.state_writer.write_state(self.state)
-            raise Stopped(self.spent)
+            raise Stopped(self._spent)
+
+    @override
+    def run_discovery(self) -> str:
+        """The catalog; none where columns could not be named."""
+        self.check_named()
+        return super().run_discovery()
 
     def finish(self, *, tell: bool = False) -> None:
         """Let go of terminal and client; `tell` what was done. Without a client nothing was."""

@@ -28,11 +28,9 @@ __all__ = [
 _MISSPELLED = "waitingForApprove"
 _UNKNOWN = "filterThatDoesNotExist"
 _PAID = {DocumentStatus.PARTLY_PAID, DocumentStatus.PAID}
-_MAY_WAIT = {
-    DocumentStatus.PENDING,
+_MAY_WAIT = DocumentStatus.waiting() | {
     DocumentStatus.AWAITING_CONFIRMATION,
     DocumentStatus.ON_REVISE,
-    DocumentStatus.APPROVAL_REVIEW,
 }
 
 

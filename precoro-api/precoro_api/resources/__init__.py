@@ -43,12 +43,12 @@ from precoro_api.resources.stock import (
     WAREHOUSES,
 )
 from precoro_api.resources.suppliers import SUPPLIERS
-from precoro_api.resources.vocabulary import CUSTOM_VALUES
+from precoro_api.resources.vocabulary import CUSTOM_VALUES, LINKED_ELSEWHERE
 
 if TYPE_CHECKING:
     from precoro_api.resource import Resource
 
-__all__ = ["BY_NAME", "CUSTOM_VALUES", "RESOURCES"]
+__all__ = ["BY_NAME", "CUSTOM_VALUES", "LINKED_ELSEWHERE", "RESOURCES"]
 
 RESOURCES: tuple[Resource, ...] = (
     LEGAL_ENTITIES,

@@ -9,6 +9,7 @@ __all__ = [
     "CUSTOM_VALUES",
     "DOCUMENT_DATES",
     "EXTERNAL_IDS",
+    "LINKED_ELSEWHERE",
     "approvals",
     "general",
     "modified_since",
@@ -24,6 +25,9 @@ CUSTOM_VALUES = {
     "dataSupplierCustomFields": "supplier_custom_fields",
 }
 """Where a record holds its custom values, and the resource that lists their fields."""
+
+LINKED_ELSEWHERE = ("qboId", "xeroId", "netSuiteId")
+"""What programs that are linked otherwise leave in a record, beside `externalId`."""
 
 DOCUMENT_DATES = (
     Filter("approvalLeftDate", "string ISO datetime", ("prod", "3rd:sdk")),
