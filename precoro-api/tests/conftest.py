@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 from precoro_api import Client
+from precoro_api.webhooks import Spool
 from precoro_sandbox import Sandbox, SandboxClock
 from requests.adapters import HTTPAdapter
+
+from .downloaded_files import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -194,3 +197,23 @@ def odd_server() -> Iterator[Callable[..., OddServer]]:
         listening.shutdown()
         thread.join(timeout=5)
         listening.server_close()
+
+
+@pytest.fixture
+def place() -> Place:
+    """Where a file goes."""
+    return Place()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a spool is to lie."""
+    return tmp_path / "spool.sqlite3"
+
+
+@pytest.fixture
+def spool(path: Path) -> Iterator[Spool]:
+    """What a tap opens while the receiver writes."""
+    spool = Spool(path)
+    yield spool
+    spool.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import Counter
 from datetime import datetime, timezone
@@ -11,26 +10,17 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from precoro_api import BY_NAME, SettingsError, errors
+from precoro_api import SettingsError, errors
+
+from .client_exchanges import JSON, SUPPLIERS, create_tax, ok
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SUPPLIERS = BY_NAME["suppliers"]
-TAXES = BY_NAME["taxes"]
-JSON = {"Content-Type": "application/json"}
 NOWHERE = "http://nowhere.invalid"
 
 Make = "Callable[..., Any]"
-
-
-def ok(value: Any) -> tuple[int, dict[str, str], bytes]:
-    return 200, JSON, json.dumps(value).encode()
-
-
-def create_tax(client: Any) -> Any:
-    return client.write(TAXES, TAXES.create, {"name": "VAT"}, record_key="T-1")
 
 
 # The surroundings

@@ -7,6 +7,8 @@ import pytest
 import requests
 from precoro_sandbox import Sandbox
 
+from .written_records import base_path
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -70,3 +72,15 @@ def ask() -> Iterator[Callable[..., requests.Response]]:
             return session.request(method, sandbox.url + path, headers=sent, timeout=10, **options)
 
         yield send
+
+
+@pytest.fixture
+def create(ask: Callable[..., requests.Response]) -> Callable[..., Any]:
+    """POST a record and return it as answered."""
+
+    def send(sandbox: Sandbox, name: str, /, **values: Any) -> Any:
+        answer = ask(sandbox, "POST", base_path(sandbox, name), data={"name": "One", **values})
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    return send

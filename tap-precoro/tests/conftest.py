@@ -4,15 +4,21 @@ import contextlib
 import io
 import json
 import os
+import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+from precoro_api import Client
+from precoro_api.clock import FastClock
+from precoro_api.quota import Limits, Policy, Quota
 from precoro_sandbox import Account, Sandbox, SandboxClock, Switches
 from tap_precoro.tap import TapPrecoro
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 SPEED = 6000
 
@@ -115,3 +121,41 @@ def sync() -> Callable[..., Run]:
 def new_run() -> type[Run]:
     """For what a run wrote before it failed."""
     return Run
+
+
+@pytest.fixture
+def client_of() -> Iterator[Callable[..., Client]]:
+    """Make clients of a sandbox, or of another address on this machine."""
+    made: list[Client] = []
+
+    def make(
+        server: Sandbox | str, token: str = "sandbox-token", max_requests: int | None = None
+    ) -> Client:
+        known = not isinstance(server, str)
+        clock = FastClock(SPEED, server.clock.now() if known else None)
+        limits = Limits(identical_minute=None, identical_hour=None)
+        made.append(
+            Client(
+                token=token,
+                email="integration@example.com",
+                base_url=server.url if known else server,
+                clock=clock,
+                quota=Quota(clock, limits=limits, policy=Policy(max_requests=max_requests)),
+            )
+        )
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture(params=["local", "memory"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A new folder, on this machine and elsewhere."""
+    if request.param == "local":
+        yield str(tmp_path / "files")
+        return
+    name = uuid.uuid4().hex
+    yield f"memory://{name}/files"
+    MemoryFileSystem().rm(name, recursive=True)

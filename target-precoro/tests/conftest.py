@@ -12,7 +12,11 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 from precoro_sandbox import Sandbox, SandboxClock
+from target_precoro.journal import Journal
 from target_precoro.target import TargetPrecoro
+
+from .journal_entries import Clock
+from .planned_loads import lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -163,3 +167,85 @@ def launch(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
         if process.poll() is None:
             process.kill()
         process.communicate()
+
+
+# The journal
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The server's clock, for journals."""
+    return Clock()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a journal is to lie."""
+    return tmp_path / "state" / "journal.sqlite3"
+
+
+@pytest.fixture
+def opened(path: Path, clock: Clock) -> Iterator[Callable[..., Journal]]:
+    """Open journals of one file, each as another process would; all are closed with the test."""
+    with contextlib.ExitStack() as closing:
+
+        def start(where: Path | None = path) -> Journal:
+            return closing.enter_context(contextlib.closing(Journal(where, now=clock)))
+
+        yield start
+
+
+PRELUDE = """
+import json, sys, time
+from pathlib import Path
+from target_precoro.journal import *
+def say(*what): print(json.dumps(what), flush=True)
+def intent(key): return Intent("suppliers", key, time.time(), {"name": key})
+journal = Journal(Path(sys.argv[1]), now=time.time)
+"""
+
+
+@pytest.fixture
+def child() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start real processes that say JSON lines; all are killed with the test."""
+    running: list[subprocess.Popen[str]] = []
+
+    def start(code: str, *arguments: Any) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", PRELUDE + code, *map(str, arguments)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        running.append(process)
+        return process
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+# Saved plans
+
+
+@pytest.fixture
+def saved(load: Callable[..., Run], tmp_path: Path) -> Callable[..., Path]:
+    """Plan a load of (stream, record) pairs; the path of the plan."""
+    path = tmp_path / "plans" / "plan.json"
+
+    def save(sandbox: Sandbox, *records: tuple[str, dict[str, Any]], **more: Any) -> Path:
+        load(sandbox, lines=lines_of(*records), dry_run=True, plan_path=str(path), **more)
+        return path
+
+    return save
+
+
+@pytest.fixture
+def apply(load: Callable[..., Run]) -> Callable[..., Run]:
+    """Carry out a saved plan."""
+
+    def run(sandbox: Sandbox, path: Path, **more: Any) -> Run:
+        return load(sandbox, lines=[], apply_plan=str(path), **more)
+
+    return run
