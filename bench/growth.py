@@ -10,21 +10,18 @@ import argparse
 import json
 import math
 import os
-import platform
 import sys
 import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from precoro_sandbox import Sandbox, SandboxClock
 
-from bench import tap, target
+from bench import page, tap, target
 from bench.costs import FLOWS, Cost, growth, markdown, plain, table
 from bench.measured import Used, measured
 from bench.picture import picture
@@ -32,13 +29,11 @@ from bench.picture import picture
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-ROOT = Path(__file__).resolve().parent.parent
 ROWS = (1_000, 10_000, 100_000)
 SHORT = 10_000  # rows up to which runs are repeated, changed, and timed
 LATENCY = 0.3
 MINUTE = 60
 FAST = 5  # times the clock, where a real minute has too few requests
-PACKAGES = ("tap-precoro", "target-precoro", "precoro-api", "singer-sdk", "requests")
 
 
 class Ran(NamedTuple):
@@ -238,32 +233,18 @@ def wall(cost: Cost, runs: int) -> None:
 # The files
 
 
-MARKS = "<!-- growth -->", "<!-- /growth -->"
-
-
 def block(costs: Sequence[Cost], made: dict[str, Any]) -> str:
     """What stands between the marks of the page."""
-    packages = ", ".join(f"{name} {number}" for name, number in made["packages"].items())
-    return (
-        f"{MARKS[0]}\n{markdown(table(costs))}\n\n{markdown(growth(costs))}\n\n"
-        f"Made on {made['date']} by `{made['command']}` in {made['seconds']} s: Python "
-        f"{made['python']}, {packages}; {made['system']}, {made['cores']} cores, load "
-        f"{made['load']} before it began.\n{MARKS[1]}"
-    )
+    return "\n\n".join([markdown(table(costs)), markdown(growth(costs)), page.told(made)])
 
 
 def publish(folder: Path, costs: Sequence[Cost], made: dict[str, Any]) -> None:
     """Write bench.json and bench.svg, and what stands between the marks of bench.md."""
     folder.mkdir(parents=True, exist_ok=True)
-    page = folder / "bench.md"
-    text = page.read_text(encoding="utf-8") if page.exists() else "".join(MARKS) + "\n"
-    before, _, rest = text.partition(MARKS[0])
-    _, end, after = rest.partition(MARKS[1])
-    assert end, f"{page} has no marks"
+    page.put(folder / "bench.md", "growth", block(costs, made))
     told = {"made": made, "costs": [asdict(cost) for cost in costs]}
     (folder / "bench.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     (folder / "bench.svg").write_text(picture(costs), encoding="utf-8")
-    page.write_text(before + block(costs, made) + after, encoding="utf-8")
 
 
 def main() -> None:
@@ -271,7 +252,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", nargs="+", type=int, default=ROWS, help="numbers of rows")
     parser.add_argument("--runs", type=int, default=3, help="of up to 10,000 rows: odd")
-    parser.add_argument("--to", type=Path, default=ROOT / "docs", help="the folder to write to")
+    parser.add_argument("--to", type=Path, default=page.DOCS, help="the folder to write to")
     parser.add_argument("--redraw", action="store_true", help="measure nothing: take bench.json")
     given = parser.parse_args()
     if given.redraw:
@@ -280,15 +261,7 @@ def main() -> None:
         return
     assert given.runs % 2, "a median needs an odd number of runs"
     assert all(many % 1000 == 0 for many in given.rows), "thousands of rows"
-    made = {
-        "date": datetime.now(timezone.utc).date().isoformat(),
-        "command": " ".join(["python -m bench.growth", *sys.argv[1:]]),
-        "python": platform.python_version(),
-        "packages": {name: version(name) for name in PACKAGES},
-        "system": f"{platform.system()} {platform.machine()}",
-        "cores": os.cpu_count(),
-        "load": round(os.getloadavg()[0], 1),
-    }
+    made = page.made_by("bench.growth")
     began, costs = time.perf_counter(), []
     for flow in FLOWS:
         for many in sorted(given.rows):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 class Used(NamedTuple):
@@ -19,6 +19,14 @@ class Used(NamedTuple):
 
     cpu: float
     memory: float
+
+
+class Ended(NamedTuple):
+    """A process that ended: its exit code, what it used, and the end of what it logged."""
+
+    code: int
+    used: Used
+    log: str
 
 
 # Linux gives a new process the peak memory of the one that starts it: so a small one does.
@@ -35,19 +43,31 @@ print(json.dumps([code, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024]
 """
 
 
-def measured(
-    line: Sequence[str], place: Path, given: str = os.devnull, out: str = os.devnull
-) -> Used:
-    """Run Python with these arguments, apart from this process; nothing is kept from before."""
+def ended(
+    command: Sequence[str],
+    place: Path,
+    given: str = os.devnull,
+    out: str = os.devnull,
+    environment: Mapping[str, str] | None = None,
+) -> Ended:
+    """Run a command, named by its path, apart from this process; nothing is kept from before."""
     with tempfile.TemporaryDirectory() as kept:
         log = Path(kept) / "log"
         told = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", _ALONE, given, out, log, sys.executable, *line],
+            [sys.executable, "-I", "-S", "-c", _ALONE, given, out, log, *command],
             cwd=place,
-            env={**os.environ, "XDG_STATE_HOME": kept},
+            env={**os.environ, "XDG_STATE_HOME": kept, **(environment or {})},
             check=True,
             stdout=subprocess.PIPE,
         )
         code, cpu, memory = json.loads(told.stdout)
-        assert code == 0, (line, code, log.read_text()[-2000:])
-    return Used(cpu, memory)
+        return Ended(code, Used(cpu, memory), log.read_text(errors="replace")[-2000:])
+
+
+def measured(
+    line: Sequence[str], place: Path, given: str = os.devnull, out: str = os.devnull
+) -> Used:
+    """Run Python with these arguments, which has to end well."""
+    code, used, log = ended([sys.executable, *line], place, given, out)
+    assert code == 0, (line, code, log)
+    return used

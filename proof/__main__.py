@@ -37,9 +37,10 @@ _STORIES = {
 }
 """Where it is not the number that is asked for."""
 _KILLED = {
-    "target, killed after requests": 0.3,
+    "target, killed after requests": 0.2,
     "target, killed at moments": 0.1,
     "target, killed, on a bad way": 0.2,
+    "target, killed, a source that changes": 0.1,
     "two targets at once, killed, on a bad way": 0.2,
     "tap, killed after requests": 0.1,
     "tap, killed, on a bad way": 0.1,

@@ -12,8 +12,10 @@ from precoro_api.quota import Quota
 from tap_precoro.resume import Memory
 from tap_precoro.streams import PrecoroStream
 from target_precoro import payments
+from target_precoro.engine import Engine
 from target_precoro.held_states import HeldStates
 from target_precoro.journal import Begun, Journal
+from target_precoro.lost_posts import LostPosts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,6 +61,12 @@ def _payment_not_recognised() -> None:
     _patch(payments, _made=by_id_alone)
 
 
+def _creation_forgotten() -> None:
+    """A creation whose end is unknown is known again only while its record stays the same."""
+    _patch(LostPosts, known_by=lambda *_: {})
+    _patch(Engine, _as_wanted=lambda *given: given[-1])
+
+
 def _state_early() -> None:
     """The target lets a state out before its records."""
 
@@ -94,6 +102,7 @@ BUGS: dict[str, Callable[[], None]] = {
     "journal off": _journal_off,
     "retry of POST": _retry_of_post,
     "payment not recognised": _payment_not_recognised,
+    "creation forgotten": _creation_forgotten,
     "state before its records": _state_early,
     "bookmark too early": _bookmark_early,
     "no overlap": _no_overlap,

@@ -31,6 +31,7 @@ _KILLED: dict[str, Callable[[int], Story]] = {
     "target, killed after requests": partial(into.tell, kills="requests"),
     "target, killed at moments": partial(into.tell, kills="moments"),
     "target, killed, on a bad way": partial(into.tell, kills="requests", faults=FAULTS),
+    "target, killed, a source that changes": partial(into.tell, kills="requests", changing=5),
     "two targets at once, killed, on a bad way": partial(
         into.tell, kills="requests", faults=FAULTS, at_once=2
     ),
@@ -80,6 +81,9 @@ CONTROLS: dict[str, Control] = {
     "retry of POST": Control(partial(into.tell, faults=("lost",), most_runs=8), ("doubled",)),
     "payment not recognised": Control(
         partial(into.tell, kills="requests", most_runs=12), ("paid_twice",)
+    ),
+    "creation forgotten": Control(
+        partial(into.tell, kills="requests", changing=5, most_runs=40), ("doubled",)
     ),
     "state before its records": Control(
         partial(into.tell, kills="requests", most_runs=30), ("state_ahead",)

@@ -22,6 +22,13 @@ Record = dict[str, Any]
 
 OPTIONS = "document_custom_field_options"
 _ROOTS = 2
+_CHANGING = (
+    ("suppliers", "city"),
+    ("suppliers", "name"),
+    ("items", "name"),
+    ("items", "sku"),
+    (OPTIONS, "name"),
+)
 _ELSEWHERE = frozenset(
     ("supplier_external_id", "invoice_external_id", "parentExternalId", "custom_field_id")
 )
@@ -64,8 +71,8 @@ class Erp:
                 option["parentExternalId"] = f"O-{(n - _ROOTS) // 4}"
 
     def change(self) -> None:
-        """Some vendors move, some parts get another name."""
-        for stream, name in (("suppliers", "city"), ("items", "name")):
+        """Some vendors move, some get another name, as do some parts and options."""
+        for stream, name in _CHANGING:
             table = self.tables[stream]
             for key in self.chance.sample(sorted(table), max(1, len(table) // 3)):
                 table[key][name] = f"{name} {self.chance.randrange(10**6)}"

@@ -16,9 +16,11 @@ from proof.processes import begin
 from proof.story import SPEED, Story, Trouble, settings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from proof.erp import Record
+
+    Records = list[tuple[str, Record]]
 
 __all__ = ["at_boundary", "config_of", "tell", "until_done", "with_others"]
 
@@ -36,12 +38,14 @@ def tell(
     most_runs: int = 400,
     at: int = 0,
     shape: str = "",
+    changing: int = 0,
 ) -> Story:
     """One story: the ERP's records are sent until a run ends well, then some change, and again.
 
-    `kills` says when processes are killed: after `requests`, or at `moments`; `faults` are
-    what requests meet; `at_once` how many targets write the same. With `at` the only kill is at
-    that boundary; with a `shape` of 429s, others use up the budget.
+    Some change after the first `changing` runs that are not the last, too. `kills` says when
+    processes are killed: after `requests`, or at `moments`; `faults` are what requests meet;
+    `at_once` how many targets write the same. With `at` the only kill is at that boundary; with a
+    `shape` of 429s, others use up the budget.
     """
     chance, story = random.Random(seed), Story(stories=1)
     clock = SandboxClock(OTHERS_SPEED if shape else SPEED)
@@ -54,9 +58,20 @@ def tell(
         config = config_of(sandbox, place, **(WAITS if shape else {}))
         others = Others(sandbox, chance, shape) if shape else None
         trouble = Trouble(sandbox, chance, kills, faults, at=at, others=others)
+
+        left = iter(range(changing))
+
+        def meanwhile() -> Records | None:
+            if next(left, None) is None:
+                return None
+            erp.change()
+            return erp.write(place / "erp.singer")
+
         for _ in range(_ROUNDS):
             records = erp.write(place / "erp.singer")
-            until_done(story, sandbox, place, config, records, trouble, bug, at_once, most_runs)
+            records = until_done(
+                story, sandbox, place, config, records, trouble, bug, at_once, most_runs, meanwhile
+            )
             story.verdict += judge(sandbox, records)
             erp.change()
         story.verdict.count(over_limit=trouble.over_limit())
@@ -66,7 +81,7 @@ def tell(
 
 def at_boundary(number: int) -> Story:
     """A small story whose only kill is at that boundary; none where it has fewer."""
-    return tell(1, many=4, at=number)
+    return tell(1, many=4, at=number, changing=1)
 
 
 def with_others(seed: int) -> Story:
@@ -95,13 +110,17 @@ def until_done(
     sandbox: Sandbox,
     place: Path,
     config: Path,
-    records: list[tuple[str, Record]],
+    records: Records,
     trouble: Trouble,
     bug: str = "",
     at_once: int = 1,
     most_runs: int = 400,
-) -> None:
-    """Run targets until each has written all records, and said so with its last STATE."""
+    meanwhile: Callable[[], Records | None] = lambda: None,
+) -> Records:
+    """Run targets until each has written all records, and said so with its last STATE.
+
+    After each other run `meanwhile` may have new ones. Returns what was sent last.
+    """
     for _ in range(most_runs):
         before = len(sandbox.served)
         trouble.before()
@@ -115,7 +134,7 @@ def until_done(
         codes = [story.ended(run) for run in runs]
         story.requests += len(sandbox.served) - before
         if story.notes:
-            return
+            return records
         story.verdict.count(state_ahead=0)
         done = 0
         for run, code in zip(runs, codes, strict=True):
@@ -127,5 +146,7 @@ def until_done(
                 # Code 0 alone may mean that the budget was spent.
                 done += code == 0 and reached == len(records)
         if done == at_once:
-            return
+            return records
+        records = meanwhile() or records
     story.undone.append(f"not done after {most_runs} runs")
+    return records

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import tempfile
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -130,18 +131,19 @@ class ErpAndPrecoro(RuleBasedStateMachine):
 
 
 def play(stories: int, steps: int = 10, **more: Any) -> Story:
-    """So many stories; the first that goes wrong raises."""
+    """So many stories, up to one that goes wrong, which is noted at its shortest."""
     ErpAndPrecoro.total = Story()
-    run_state_machine_as_test(
-        ErpAndPrecoro,
-        settings=settings(
-            max_examples=stories,
-            stateful_step_count=steps,
-            deadline=None,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-            phases=(Phase.generate, Phase.shrink),
-            **more,
-        ),
+    how = settings(
+        max_examples=stories,
+        stateful_step_count=steps,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        phases=(Phase.generate, Phase.shrink),
+        **more,
     )
+    try:
+        run_state_machine_as_test(ErpAndPrecoro, settings=how)
+    except Exception:  # noqa: BLE001 - whatever goes wrong, the other campaigns are told
+        ErpAndPrecoro.total.notes.append(traceback.format_exc())
     return ErpAndPrecoro.total

@@ -1,4 +1,4 @@
-"""What the bench of growth writes, from made-up figures; and that it counts a process alone."""
+"""What the benches write, from made-up figures; and that a process is counted alone."""
 
 from __future__ import annotations
 
@@ -122,12 +122,12 @@ def test_a_larger_figure_stands_higher(bench) -> None:
 
 
 def test_the_page_is_written_between_its_marks_only(bench, tmp_path) -> None:
-    (tmp_path / "bench.md").write_text(f"Above\n{bench.MARKS[0]}\nold\n{bench.MARKS[1]}\nBelow\n")
+    (tmp_path / "bench.md").write_text(f"Above\n{bench.page.marked('growth', 'old')}\nBelow\n")
     costs = made_up(bench)
     for _ in range(2):
         bench.publish(tmp_path, costs, MADE)
         page = (tmp_path / "bench.md").read_text()
-        assert page == f"Above\n{bench.block(costs, MADE)}\nBelow\n"
+        assert page == f"Above\n{bench.page.marked('growth', bench.block(costs, MADE))}\nBelow\n"
     assert "`python -m bench.growth` in 300 s" in page
     assert "tap-precoro 1.2.3; Linux x86_64, 2 cores, load 0.5" in page
     told = json.loads((tmp_path / "bench.json").read_text())
@@ -168,6 +168,57 @@ def test_one_place_measures_processes() -> None:
         each.name for each in (ROOT / "bench").glob("*.py") if counted.search(each.read_text())
     }
     assert found == {"measured.py"}
+
+
+def test_another_command_is_measured_as_it_ends(bench, tmp_path) -> None:
+    measured = importlib.import_module("bench.measured")
+    says = "import os, sys; print(os.environ['TOLD'], input()); sys.exit('why it failed')"
+    (tmp_path / "given").write_text("a line\n")
+    command = [sys.executable, "-S", "-c", says]
+    files = [str(tmp_path / name) for name in ("given", "out")]
+    code, used, log = measured.ended(command, tmp_path, *files, {"TOLD": "once"})
+    assert (code, log) == (1, "why it failed\n")
+    assert (tmp_path / "out").read_text() == "once a line\n"
+    assert used.cpu > 0
+
+
+def test_the_table_of_others_holds_what_came_of_each_run(bench) -> None:
+    peers = importlib.import_module("bench.peers")
+    facts = {"records": 1_000, "doubled": 0, "tap's STATE": "kept"}
+    used = importlib.import_module("bench.measured").Used(0.5, 60.4)
+    counted = {"GET": 5, "PATCH": 1_000}
+    run = peers.Run("ours", "1000 suppliers", 1, 61.2, counted, 0, 1, 120, 40, used, facts)
+    head, line = peers.table([run])
+    found = dict(zip(head, line, strict=True))
+    assert found == {
+        "Work": "1000 suppliers",
+        "Who": "ours",
+        "Requests": "1,005",
+        "GET": "5",
+        "POST": "0",
+        "PATCH": "1,000",
+        "PUT": "0",
+        "429": "1",
+        "Seconds": "61",
+        "Exit": "1",
+        "Records": "1,000",
+        "Doubled": "0",
+        "Tap's STATE": "kept",
+        "STATE bytes": "40",
+        "All STATE": "120",
+        "Records a CPU s": "2,000",
+        "Peak MiB": "60",
+    }
+
+
+@pytest.mark.parametrize("command", [["--target", "/none/there"], ["--tap", "/none/there"]])
+def test_a_connector_that_is_not_there_is_told_before_anything_runs(command) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "bench.peers", *command],
+        check=False, cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert (run.returncode, run.stdout) == (2, "")
+    assert "/none/there: there is no such command" in run.stderr
 
 
 @pytest.mark.parametrize("name", ["tap", "target"])

@@ -25,6 +25,10 @@ STORIES = {
         partial(into.tell, 2, kills="requests", faults=FAULTS),
         "kills faults",
     ),
+    "target, killed, a source that changes": (
+        partial(into.tell, 2, kills="requests", changing=5),
+        "kills",
+    ),
     "two targets at once": (partial(into.tell, 3, kills="requests", at_once=2), "kills"),
     "tap, killed": (partial(out_of.tell, 4, kills="requests"), "kills"),
     "tap, on a bad way": (

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from precoro_api import BY_NAME, RESOURCES, SettingsError
 from precoro_api.settings import Setting
 
-from tap_precoro.filter_words import OWNED, WORDS
+from tap_precoro.filter_params import OWNED, PARAMS
+from tap_precoro.filter_words import WORDS
 from tap_precoro.list_filter import (
     ListFilter,
     Place,
@@ -34,6 +35,8 @@ FILTERS = Setting(
     '`{"invoices": {"status": ["approved", "paid"], "approval_date": {"from": "2025-01-01"}}}`. '
     "Details and lines follow their list.",
 )
+
+_WORDS = {**WORDS, "params": PARAMS}
 
 
 def filters_of(config: Mapping[str, Any]) -> dict[str, ListFilter]:
@@ -81,7 +84,7 @@ def _list_filter(resource: Resource, chosen: Mapping[str, Any]) -> ListFilter:
     read: dict[str, ListFilter] = {}
     for key, value in chosen.items():
         place = Place(resource, str(key))
-        word = WORDS.get(place.name)
+        word = _WORDS.get(place.name)
         if word is None:
             raise _unknown(place)
         if not word.takes(resource):
@@ -112,7 +115,7 @@ def _object(value: object, where: str, example: str) -> Mapping[str, Any]:
 
 
 def _taken_by(resource: Resource) -> list[str]:
-    return [name for name, word in WORDS.items() if word.takes(resource)]
+    return [name for name, word in _WORDS.items() if word.takes(resource)]
 
 
 def _unknown(place: Place) -> SettingsError:
@@ -120,7 +123,7 @@ def _unknown(place: Place) -> SettingsError:
     first = about_of(place.name)
     if first in OWNED:
         return place.wrong(OWNED[first])
-    for ours, word in WORDS.items():
+    for ours, word in _WORDS.items():
         if first in {fold(ours), *map(fold, word.params)}:
             here = word.takes(place.resource)
             return place.wrong(f"here it is called {ours!r}.") if here else _not_here(place, ours)
@@ -132,5 +135,5 @@ def _unknown(place: Place) -> SettingsError:
 
 
 def _not_here(place: Place, ours: str) -> SettingsError:
-    able = [each.name for each in RESOURCES if each.list and WORDS[ours].takes(each)]
+    able = [each.name for each in RESOURCES if each.list and _WORDS[ours].takes(each)]
     return place.wrong(f"{ours!r} is a filter of {listed(able)} only.")

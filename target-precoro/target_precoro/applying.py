@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from precoro_api import BY_NAME, LOOKUP_LIMIT, NotAllowed, NotFound
 from typing_extensions import override
 
-from target_precoro.directory import Directories, Directory, folded
+from target_precoro.directories import Directories
 from target_precoro.engine import Engine
 from target_precoro.equality import is_empty, same_id, says
 from target_precoro.form_keys import EXTERNAL_ID, form_keys
+from target_precoro.indexed_rows import folded
 from target_precoro.outcome import Outcome, Pending, class_of
 from target_precoro.payments import PAYMENTS, Payments
 from target_precoro.plan_steps import Step
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from precoro_api import Resource
+
+    from target_precoro.directory import Directory
 
 __all__ = ["Applying"]
 

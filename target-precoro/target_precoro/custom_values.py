@@ -8,7 +8,7 @@ from precoro_api import BY_NAME, UnexpectedAnswer
 from precoro_api.fields import unwrap
 from typing_extensions import override
 
-from target_precoro.directory import folded
+from target_precoro.indexed_rows import folded
 from target_precoro.outcome import ROW_ERRORS, Outcome, Pending, class_of
 from target_precoro.sinks import GatheringSink
 from target_precoro.special_steps import SetValue

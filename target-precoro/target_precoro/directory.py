@@ -1,14 +1,15 @@
-"""What Precoro has of one resource, as far as this run has looked; and where references lead."""
+"""What Precoro has of one resource, as far as this run has looked."""
 
 from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING, Any
 
-from precoro_api import BY_NAME, LOOKUP_LIMIT, NotFound, Reading, UnexpectedAnswer
+from precoro_api import LOOKUP_LIMIT, NotFound, Reading, UnexpectedAnswer
 
 from target_precoro.equality import is_empty, reference_id
 from target_precoro.form_keys import EXTERNAL_ID, form_keys
+from target_precoro.indexed_rows import IndexedRows, Row, folded, indexed_as
 from target_precoro.upsert import Found
 
 if TYPE_CHECKING:
@@ -17,11 +18,9 @@ if TYPE_CHECKING:
     from precoro_api import Client, Resource
 
     from target_precoro.routes import Route
-    from target_precoro.wanted import Reference, Wanted
+    from target_precoro.wanted import Wanted
 
-__all__ = ["Directories", "Directory", "folded"]
-
-Row = dict[str, Any]
+__all__ = ["Directory"]
 
 _MOST_IDS = 20_000
 """Ids that are remembered for references; those of older records are looked up again."""
@@ -30,25 +29,13 @@ _FEW = 5
 _SIZE_KEPT = 30 * 86400.0
 
 
-def folded(value: Any) -> str:
-    """A text as it is matched: case and spaces do not count."""
-    return " ".join(str(value).split()).casefold()
-
-
-def _indexed(name: str, value: Any) -> str:
-    if name != EXTERNAL_ID:
-        return reference_id(value) if isinstance(value, dict) else folded(value)
-    # The API may answer `007` as the number 7: as text it is another id, as number the same.
-    return f"#{value}" if isinstance(value, int) else str(value).strip()
-
-
 def _unlike_in(surer: Iterable[str], wanted: Wanted, row: Row) -> str:
     """The first of these fields that record and row both have, and not the same; "" for none."""
     for name in surer:
         own, shown = wanted.match.get(name), row.get(name)
         if is_empty(own) or is_empty(shown) or not folded(own):
             continue
-        if _indexed(name, shown) not in ("", folded(own)):
+        if indexed_as(name, shown) not in ("", folded(own)):
             return name
     return ""
 
@@ -69,9 +56,8 @@ class Directory:
         self._keyed: dict[tuple[str, str], Row | None] = {}
         self._several: dict[str, list[Row]] = {}
         self._absent: set[str] = set()
-        self._rows: dict[str, Row] | None = None
+        self._rows: IndexedRows | None = None
         self._own: set[str] = set()
-        self._indexes: dict[str, dict[str, list[Row]]] = {}
         self._kept = {
             resource.primary_key,
             "idn",
@@ -138,15 +124,16 @@ class Directory:
             found = self._carrying([external_id])
             with self._lock:
                 self._found.update(found)
-                for row in found.get(external_id, ()) if self._rows is not None else ():
-                    self._replace(self._slim(row))
+                for row in found.get(external_id, ()):
+                    if self._rows is not None:
+                        self._rows.put(self._key(row), self._slim(row))
             return
         read = self._read()
         with self._lock:
             # What was written meanwhile is newer than what was read.
-            own = {key: row for key, row in (self._rows or {}).items() if key in self._own}
-            self._rows = {**read, **own}
-            self._indexes.clear()
+            known = self._rows.all if self._rows is not None else {}
+            own = {key: row for key, row in known.items() if key in self._own}
+            self._rows = IndexedRows({**read, **own})
 
     def look_up(self, external_ids: Iterable[str], *, match: bool = False) -> None:
         """Know the rows that carry these ids, at the price of as few requests as can be.
@@ -188,8 +175,7 @@ class Directory:
             return
         rows = self._read()
         with self._lock:
-            self._rows = rows
-            self._indexes.clear()
+            self._rows = IndexedRows(rows)
         if not self.place:
             self._client.quota.remember(f"rows:{self.resource.name}", len(rows), _SIZE_KEPT)
 
@@ -264,15 +250,16 @@ class Directory:
         """The rows that carry it, of those that were looked at."""
         if self._rows is None:
             return self._found.get(external_id, [])
-        index = self._index(EXTERNAL_ID)
-        rows = index.get(external_id, [])
-        return rows + index.get(f"#{int(external_id)}", []) if external_id.isdecimal() else rows
+        rows = self._listed(EXTERNAL_ID, external_id)
+        if not external_id.isdecimal():
+            return rows
+        return rows + self._listed(EXTERNAL_ID, f"#{int(external_id)}")
 
     def by_key(self, by: str, value: str) -> Row | None:
         """The row with that id or idn; one request where it is not known."""
         if self._rows is not None:
-            found = self._rows.get(value) if by == "id" else None
-            return found or next(iter(self._index(by).get(value, [])), None)
+            found = self._rows.all.get(value) if by == "id" else None
+            return found or next(iter(self._listed(by, value)), None)
         with self._lock:
             if (by, value) in self._keyed:
                 return self._keyed[by, value]
@@ -307,27 +294,22 @@ class Directory:
     def named(self, name: str) -> list[Row]:
         """The rows of that name, for which the list is read."""
         self.read_all()
-        return self._index("name").get(folded(name), [])
+        return self._listed("name", folded(name))
 
     def _matching(self, wanted: Wanted, name: str, value: Any) -> list[Row]:
         if is_empty(value):
             return []
         self.read_all()
-        rows = self._index(name).get(folded(value), [])
+        rows = self._listed(name, folded(value))
         if wanted.within is None:
             return rows
         parent = str(wanted.values.get("parent") or "")
         return [row for row in rows if reference_id(row.get("parent")) == parent]
 
-    def _index(self, name: str) -> dict[str, list[Row]]:
+    def _listed(self, name: str, value: str) -> list[Row]:
+        """The rows of a list that was read with this value, as it is indexed."""
         with self._lock:
-            known = self._indexes.get(name)
-            if known is None:
-                known = self._indexes[name] = {}
-                for row in (self._rows or {}).values():
-                    if not is_empty(row.get(name)):
-                        known.setdefault(_indexed(name, row[name]), []).append(row)
-            return known
+            return [] if self._rows is None else self._rows.by(name, value)
 
     @property
     def seen(self) -> list[Row]:
@@ -338,15 +320,15 @@ class Directory:
         """The rows with that value, or reference, of a list that was read or of those written."""
         with self._lock:
             if self._rows is not None:
-                return self._index(name).get(value, [])
+                return self._rows.by(name, value)
             rows = [row for many in self._found.values() for row in many]
-        return [row for row in rows if _indexed(name, row.get(name)) == value]
+        return [row for row in rows if indexed_as(name, row.get(name)) == value]
 
     @property
     def known(self) -> list[Row]:
         """All rows of a list that was read."""
         with self._lock:
-            return list((self._rows or {}).values())
+            return [] if self._rows is None else list(self._rows.all.values())
 
     # What is known of references
 
@@ -381,73 +363,9 @@ class Directory:
             self.keep(row)
             self._own.add(str(row.get(self.resource.primary_key)))
             if self._rows is not None:
-                self._replace(self._slim(row))
-
-    def _replace(self, row: Row) -> None:
-        assert self._rows is not None  # noqa: S101 - asked before
-        key = str(row.get(self.resource.primary_key))
-        before = self._rows.get(key)
-        self._rows[key] = row
-        for name, index in self._indexes.items():
-            for old in () if before is None else (before,):
-                same = index.get(_indexed(name, old.get(name)), [])
-                same[:] = [each for each in same if each is not old]
-            if not is_empty(row.get(name)):
-                index.setdefault(_indexed(name, row[name]), []).append(row)
+                self._rows.put(str(row.get(self.resource.primary_key)), self._slim(row))
 
     def _remember(self, external_id: str, row: Row) -> None:
         self._ids[external_id] = {"id": row.get("id"), "idn": row.get("idn")}
         if len(self._ids) > _MOST_IDS:
             del self._ids[next(iter(self._ids))]
-
-
-class Directories:
-    """The directories of a run, and the way from references to ids."""
-
-    def __init__(self, client: Client, kind: type[Directory] = Directory) -> None:
-        self._client = client
-        self._kind = kind
-        self._known: dict[tuple[str, tuple[tuple[str, Any], ...]], Directory] = {}
-
-    def of(self, resource: Resource, place: Mapping[str, Any]) -> Directory:
-        """The directory of a resource below a place."""
-        place = place if resource.parent else {}  # only options are listed by their place
-        key = (resource.name, tuple(sorted(place.items())))
-        known = self._known.get(key)
-        if known is None:
-            known = self._known[key] = self._kind(self._client, resource, place)
-        return known
-
-    def ask(self, references: Iterable[tuple[Reference, Mapping[str, Any]]]) -> None:
-        """Look up what is not known yet of these references, 200 external ids a request."""
-        wanted: dict[Directory, list[str]] = {}
-        for reference, place in references:
-            if reference.by == EXTERNAL_ID:
-                directory = self.of(BY_NAME[reference.resource], place)
-                known = directory.id_of(reference.value) is not None
-                known = known or bool(directory.several(reference.value))
-                if not known and not directory.is_absent(reference.value):
-                    wanted.setdefault(directory, []).append(reference.value)
-        for directory, external_ids in wanted.items():
-            directory.look_up(external_ids)
-
-    def resolve(self, reference: Reference, place: Mapping[str, Any], want: str = "id") -> Any:
-        """The id (or idn) that a reference means, None where Precoro has none, or not yet."""
-        if reference.by == want:
-            return reference.value
-        directory = self.of(BY_NAME[reference.resource], place)
-        if reference.by == EXTERNAL_ID:
-            return directory.id_of(reference.value, want)
-        if reference.by == "name":
-            rows = directory.named(reference.value)
-            return rows[0].get(want) if len(rows) == 1 else None
-        row = directory.by_key(reference.by, reference.value)
-        return None if row is None else row.get(want)
-
-    def several(self, reference: Reference, place: Mapping[str, Any]) -> list[Row]:
-        """The rows that a reference may mean, where it is more than one."""
-        directory = self.of(BY_NAME[reference.resource], place)
-        if reference.by == EXTERNAL_ID:
-            return directory.several(reference.value)
-        rows = directory.named(reference.value) if reference.by == "name" else []
-        return rows if len(rows) > 1 else []

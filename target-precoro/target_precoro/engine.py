@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 from precoro_api import BY_NAME, NotAllowed, NotFound, SettingsError
 
 from target_precoro.details import Details
-from target_precoro.directory import Directories, folded
+from target_precoro.directories import Directories
 from target_precoro.form_keys import EXTERNAL_ID
 from target_precoro.identity import circles, fingerprint, key_of, node_of, wave_of
+from target_precoro.indexed_rows import folded
 from target_precoro.journal import Begun, Earlier, Intent
 from target_precoro.outcome import ROW_ERRORS, Outcome, Pending, class_of
 from target_precoro.parking import Parking
@@ -365,6 +366,8 @@ class Engine:
         if isinstance(step, Create):
             row, adopted = writer.create(key, step, looked_at=looked_at)
             action, changed = "linked" if adopted else "created", tuple(step.form)
+            if adopted:
+                row = self._as_wanted(each, key, row)
         else:
             row = writer.update(key, step)
             action = "linked" if isinstance(step, Link) else "updated"
@@ -375,6 +378,14 @@ class Engine:
             self.payments.paid(step)
         self.journal.accept(each.route.stream, key)
         return Outcome(action, row, changed)
+
+    def _as_wanted(self, each: Pending, key: str, row: dict[str, Any]) -> dict[str, Any]:
+        """What an earlier run made, and what has changed since, here or there, written to it."""
+        found = Found((self._seen(each, row),))
+        step = plan(self._narrowed(each), each.wanted, found)
+        if not isinstance(step, Update):
+            return row
+        return self.writer_of(each.route.resource).update(key, step)
 
     def _pretend(self, each: Pending, key: str, step: Create | Update) -> Outcome:
         assert self.preview is not None  # noqa: S101 - asked before

@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
-from target_precoro.directory import folded
+from target_precoro.indexed_rows import folded
 from target_precoro.payments import PAYMENTS
 
 if TYPE_CHECKING:

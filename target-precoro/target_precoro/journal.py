@@ -10,7 +10,7 @@ look-ups, but parked rows go with it.
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.singerlib.json import deserialize_json, serialize_json
@@ -39,9 +39,8 @@ class Intent:
     """A create that is about to be sent: of which record, and since when.
 
     `key` names the record for good, `began` is the server's clock in seconds since the epoch.
-    `look_for` is JSON that is kept beside it (numbers with a point come back as Decimal); writers
-    keep nothing there, as the record itself says how to find it, and mark by `again` in memory
-    that an earlier process began it.
+    `look_for` is JSON that is kept beside it (numbers with a point come back as Decimal): by what
+    the record may be known again, as it may be another by then.
     """
 
     resource: str
@@ -151,6 +150,18 @@ class Journal:
             return Begun(earlier.number, earlier.intent) if taken.rowcount else Busy()
 
         return self._store.run(work, "full")
+
+    def expect(self, begun: Begun, look_for: Mapping[str, Any]) -> Begun:
+        """Keep by what else the record may be known again, before it is sent once more."""
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute(
+                "update creates set look_for = ? where number = ? and holder = ?",
+                (serialize_json(look_for), begun.number, self._store.holder),
+            )
+
+        self._store.run(work, "full")
+        return replace(begun, intent=replace(begun.intent, look_for=look_for))
 
     def finish(self, begun: Begun, *, precoro_id: str | None) -> None:
         """It is done, as that record of Precoro, or (None) proven never to have happened."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from target_precoro.equality import is_empty, reference_id, same_id
 from target_precoro.form_keys import EXTERNAL_ID, form_keys, names_of, path_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from precoro_api import Client, Resource
 
@@ -41,11 +42,34 @@ class LostPosts:
             return self._client.options(self._resource, place["field_id"])
         return list(Reading(self._client, self._resource, since).rows())
 
-    def find(self, key: str, step: Create, began: datetime) -> Row | None:
-        """The record of a POST whose answer was lost, if it is there."""
+    def known_by(self, step: Create) -> dict[str, Any]:
+        """What may be kept of a new record, to know it again; empty where it is all private."""
+        kept = self._telling(step.form)
+        keys, fields = form_keys(self._resource), self._resource.by_name
+        for key in keys.values():
+            known = fields.get(key.shown_as)
+            if known is None or known.private:
+                kept.pop(key.key, None)
+        below = keys.get("parent")
+        if kept and below is not None and below.key in step.form:
+            kept[below.key] = step.form[below.key]
+        return kept
+
+    def find(
+        self,
+        key: str,
+        step: Create,
+        began: datetime,
+        earlier: Iterable[Mapping[str, Any]] = (),
+    ) -> Row | None:
+        """The record of a POST whose answer was lost, if it is there.
+
+        It may say what `earlier` runs sent, as `known_by` tells it.
+        """
         since = began - _MARGIN
         rows = self.rows(step.place, since if self._resource.modified_since else None)
-        matches = [row for row in rows if self._is_it(step, row, since)]
+        sent = [step, *(replace(step, form=form) for form in earlier if form)]
+        matches = [row for row in rows if any(self._is_it(each, row, since) for each in sent)]
         if len(matches) > 1:
             ids = ", ".join(str(row.get("id")) for row in matches)
             raise OutcomeUnknown(
@@ -63,8 +87,11 @@ class LostPosts:
             return False
         if self._stands_elsewhere(step, row):
             return False
-        names = {name: step.form[name] for name in self._told_by if name in step.form}
-        return not not_said(self._resource, names or step.form, row)
+        return not not_said(self._resource, self._telling(step.form), row)
+
+    def _telling(self, form: Mapping[str, Any]) -> dict[str, Any]:
+        """The part of a form by which its record is told from others."""
+        return {name: form[name] for name in self._told_by if name in form} or dict(form)
 
     def _stands_elsewhere(self, step: Create, row: Mapping[str, Any]) -> bool:
         """Whether the row is below another option, or part of another document."""

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from precoro_api import Client
 
-    from target_precoro.directory import Directories, Directory
+    from target_precoro.directories import Directories
+    from target_precoro.directory import Directory
     from target_precoro.routes import Route
     from target_precoro.upsert import Plan
     from target_precoro.wanted import Wanted

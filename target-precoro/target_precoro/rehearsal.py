@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from precoro_api import BY_NAME
 from typing_extensions import override
 
-from target_precoro.directory import Directories, Directory
+from target_precoro.directories import Directories
+from target_precoro.directory import Directory
 from target_precoro.form_keys import EXTERNAL_ID, form_keys
 from target_precoro.journal import Journal
 
@@ -142,8 +143,8 @@ class PlannedDirectory(Directory):
         super().read_all()
         with self._lock:
             if not known and self._rows is not None:
-                self._rows.update(self._planned)
-                self._indexes.clear()
+                for key, row in self._planned.items():
+                    self._rows.put(key, row)
 
     @override
     def by_key(self, by: str, value: str) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from target_precoro.wanted import Reference
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from target_precoro.directory import Directories
+    from target_precoro.directories import Directories
     from target_precoro.outcome import Pending
 
 __all__ = ["Resolving", "known_place", "references_in"]

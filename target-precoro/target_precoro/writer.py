@@ -46,6 +46,9 @@ logger = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 
+_SENT = "sent"
+"""Under this name the journal keeps how each POST of a record would be known again."""
+
 
 class MadeElsewhere(Exception):
     """Another process made this record, or is making it: look again."""
@@ -129,12 +132,16 @@ class Writer:
         linking = linking or bool(later)
         # Created and not linked, it would be looked for with effort: both requests, or none.
         self._client.quota.need(1 + linking, resource.name)
-        begun = self._begin(key, looked_at)
+        known_by = self._lost_posts.known_by(step)
+        begun, again = self._begin(key, known_by, looked_at)
         began = datetime.fromtimestamp(begun.intent.began, timezone.utc)
         row: Row | None = None
         try:
-            if begun.intent.look_for.get("again"):
-                row = self._lost_posts.find(key, step, began)
+            if again:
+                earlier = begun.intent.look_for.get(_SENT, [])
+                row = self._lost_posts.find(key, step, began, earlier)
+                if row is None and known_by not in earlier:
+                    begun = self._journal.expect(begun, {_SENT: [*earlier, known_by]})
             adopted = row is not None
             row = row or self._post(key, step, began)
             if later or (step.external_id and not same_id(row.get(EXTERNAL_ID), step.external_id)):
@@ -156,21 +163,20 @@ class Writer:
         only_later = {key.key for key in form_keys(self._resource).values() if not key.creates}
         return {name: value for name, value in form.items() if name in only_later}
 
-    def _begin(self, key: str, looked_at: float) -> Begun:
+    def _begin(self, key: str, known_by: Mapping[str, Any], looked_at: float) -> tuple[Begun, bool]:
+        """The intent in the journal, and whether an earlier process began it."""
         # The server's last word on the time: what is created from here on is not dated before it.
         said = self._client.server_now
         began = self._client.quota.server_now() if said is None else said.timestamp()
-        intent = Intent(self._resource.name, key, began, {})
+        intent = Intent(self._resource.name, key, began, {_SENT: [known_by]})
         answer = self._journal.begin(intent, looked_at=looked_at)
+        again = isinstance(answer, Earlier)
         if isinstance(answer, Earlier):
             answer = self._journal.resume(answer)
-            if isinstance(answer, Begun):
-                again = Intent(answer.intent.resource, key, answer.intent.began, {"again": True})
-                return Begun(answer.number, again)
         if isinstance(answer, Busy):
             raise MadeElsewhere
         assert isinstance(answer, Begun)  # noqa: S101 - the others are above
-        return answer
+        return answer, again
 
     def _post(self, key: str, step: Create, began: datetime) -> Row:
         resource = self._resource
