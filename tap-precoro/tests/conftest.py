@@ -25,7 +25,11 @@ SPEED = 6000
 
 @dataclass
 class Run:
-    """What one run of the tap wrote, and what it asked for."""
+    """What one run of the tap wrote, and what it asked for.
+
+    By a clock that runs so fast a request that is held up for milliseconds comes a minute too late;
+    what the limit of the minute refused, and was sent again, is not counted.
+    """
 
     messages: list[dict[str, Any]] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
@@ -111,7 +115,11 @@ def sync() -> Callable[..., Run]:
         finally:
             result.failed += tap.tally.failed
             result.messages += [json.loads(line) for line in out.getvalue().splitlines()]
-            result.requests += [f"{each.method} {each.path}" for each in sandbox.served[before:]]
+            result.requests += [
+                f"{each.method} {each.path}"
+                for each in sandbox.served[before:]
+                if each.limiter != "Minute limiter"
+            ]
         return result
 
     return run

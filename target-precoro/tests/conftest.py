@@ -27,7 +27,11 @@ SPEED = 6000
 
 @dataclass
 class Run:
-    """What one run of the target did: exit code, requests by method, states, tally."""
+    """What one run of the target did: exit code, requests by method, states, tally.
+
+    By a clock that runs so fast a request that is held up for milliseconds comes a minute too late;
+    what the limit of the minute refused, and was sent again, is not counted.
+    """
 
     code: int
     requests: Counter[str]
@@ -126,7 +130,9 @@ def load() -> Callable[..., Run]:
             code = target.run(io.StringIO("".join(f"{line}\n" for line in given)))
         return Run(
             code,
-            Counter(each.method for each in sandbox.served[before:]),
+            Counter(
+                each.method for each in sandbox.served[before:] if each.limiter != "Minute limiter"
+            ),
             [json.loads(line) for line in out.getvalue().splitlines()],
             {name: {k: v for k, v in c.items() if v} for name, c in target.tally.by_stream.items()},
         )
