@@ -37,15 +37,15 @@ _STORIES = {
 }
 """Where it is not the number that is asked for."""
 _KILLED = {
-    "target, killed after requests": 0.2,
-    "target, killed at moments": 0.1,
-    "target, killed, on a bad way": 0.2,
+    "target, killed after requests": 0.15,
+    "target, killed at moments": 0.05,
+    "target, killed, on a bad way": 0.12,
     "target, killed, a source that changes": 0.1,
-    "two targets at once, killed, on a bad way": 0.2,
-    "tap, killed after requests": 0.1,
-    "tap, killed, on a bad way": 0.1,
+    "two targets at once, killed, on a bad way": 0.12,
+    "tap, killed after requests": 0.08,
+    "tap, killed, on a bad way": 0.08,
 }
-"""The share of the kills that each has."""
+"""The share of the kills that each has; all others make up the rest, and more."""
 _TOLD = {
     "wrong values": "exit 2, no request, the setting is named",
     "maps of words that mean nothing, to the tap": "exit 2 at the first row, the setting is named",

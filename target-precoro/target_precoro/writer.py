@@ -179,23 +179,15 @@ class Writer:
         return answer, again
 
     def _post(self, key: str, step: Create, began: datetime) -> Row:
-        resource = self._resource
-        assert resource.create is not None  # noqa: S101 - asked before
-        form = dict(step.form)
+        resource, form = self._resource, dict(step.form)
         if step.external_id and self.learned.post_takes_external_id is not False:
             form[EXTERNAL_ID] = step.external_id
         try:
-            row = self._call(resource.create, form, key, step.place)
-        except Rejected as refusal:
-            if EXTERNAL_ID not in form or EXTERNAL_ID not in refusal.said:
-                raise
-            self.learned.post_takes_external_id = False
-            del form[EXTERNAL_ID]
-            row = self._call(resource.create, form, key, step.place)
+            row = self._sent(form, key, step)
         except OutcomeUnknown:
             found = self._lost_posts.find(key, step, began)
             # It is not there, so nothing happened, and it may be written once more.
-            row = found or self._call(resource.create, form, key, step.place)
+            row = found or self._sent(form, key, step)
         if not _is_named(resource, row):  # done, but not what: unlinked, it would be doubled
             row = self._lost_posts.find(key, step, began) or {}
         if not _is_named(resource, row):
@@ -207,6 +199,18 @@ class Writer:
         if EXTERNAL_ID in form:
             self.learned.post_takes_external_id = same_id(row.get(EXTERNAL_ID), step.external_id)
         return row
+
+    def _sent(self, form: dict[str, Any], key: str, step: Create) -> Row:
+        """The answer to a POST; the form loses the external id where it is refused for that."""
+        assert self._resource.create is not None  # noqa: S101 - asked before
+        try:
+            return self._call(self._resource.create, form, key, step.place)
+        except Rejected as refusal:
+            if EXTERNAL_ID not in form or EXTERNAL_ID not in refusal.said:
+                raise
+        self.learned.post_takes_external_id = False
+        del form[EXTERNAL_ID]
+        return self._call(self._resource.create, form, key, step.place)
 
     def _link_created(self, row: Row, step: Create, later: Mapping[str, Any]) -> Row:
         if self._resource.patch is None:

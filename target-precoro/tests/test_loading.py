@@ -46,6 +46,17 @@ def test_an_api_that_refuses_the_external_id_is_asked_once(serve, load):
     assert set(named(sandbox)) == {f"V-{n}" for n in range(10)}
 
 
+@pytest.mark.parametrize("skip", [0, 1], ids=["with the external id", "without it"])
+def test_it_is_refused_in_the_second_try_as_well(serve, load, skip):
+    """The first POST did not arrive, so the API refuses the external id only in the next."""
+    sandbox = serve(switches={"external_id_on_create": "rejected"})
+    sandbox.faults.add(Fault("reset", method="POST", skip=skip))
+    run = load(sandbox, "suppliers", vendors(2))
+    assert run.tally == {"suppliers": {"created": 2}}
+    assert set(named(sandbox)) == {"V-0", "V-1"}
+    assert len(sandbox.store.rows("suppliers")) == 2
+
+
 @pytest.mark.parametrize(
     ("patch_fields", "requests"),
     [("external_id_only", {"GET": 1, "PATCH": 1, "PUT": 3}), ("all", {"GET": 1, "PATCH": 3})],
