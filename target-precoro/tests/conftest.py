@@ -169,9 +169,13 @@ def launch(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
         return process
 
     yield start
-    for process in started:
-        if process.poll() is None:
-            process.kill()
+    end(started)
+
+
+def end(processes: list[subprocess.Popen[str]]) -> None:
+    """Kill those that still run, and read what they wrote."""
+    for process in processes:
+        process.kill()
         process.communicate()
 
 
@@ -227,9 +231,7 @@ def child() -> Iterator[Callable[..., subprocess.Popen[str]]]:
         return process
 
     yield start
-    for process in running:
-        process.kill()
-        process.communicate()
+    end(running)
 
 
 # Saved plans
