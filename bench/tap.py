@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from precoro_api import BY_NAME
 from precoro_sandbox import Sandbox, SandboxClock
-from tap_precoro.streams import PrecoroStream
+from tap_precoro.streams.stream import PrecoroStream
 from tap_precoro.tap import TapPrecoro
 
 if not __package__:  # run as a file

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from precoro_api import TryLater
 from precoro_api.message import Message
 from precoro_api.quota import Quota
-from tap_precoro.resume import Memory
-from tap_precoro.streams import PrecoroStream
-from target_precoro import payments
+from tap_precoro.streams.resume import Memory
+from tap_precoro.streams.stream import PrecoroStream
 from target_precoro.engine import Engine
-from target_precoro.held_states import HeldStates
-from target_precoro.journal import Begun, Journal
-from target_precoro.lost_posts import LostPosts
+from target_precoro.journal.journal import Begun, Journal
+from target_precoro.lookups import payments
+from target_precoro.messages.held_states import HeldStates
+from target_precoro.writes.lost_posts import LostPosts
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,9 +20,9 @@ from precoro_api.limits import read_limit
 from precoro_api.message import Exchange
 from precoro_api.paging import page_of
 from singer_sdk.singerlib.json import serialize_json
-from target_precoro.reader import NoMessage, message_of
-from target_precoro.routes import ACCEPTED, route_of
-from target_precoro.wanted import wanted_of
+from target_precoro.messages.reader import NoMessage, message_of
+from target_precoro.records.routes import ACCEPTED, route_of
+from target_precoro.records.wanted import wanted_of
 
 __all__ = ["TARGETS", "attempt", "fuzz"]
 

@@ -13,8 +13,8 @@ ROOT = Path(__file__).resolve().parent.parent
 OF_THE_CLIENT = {
     f"precoro_api.{module}"
     for module in ("ahead", "client", "commands", "connection", "encoding", "errors", "limits",
-                   "message", "paging", "presence", "probe", "profile", "quota", "reading",
-                   "settings", "transport", "webhooks")
+                   "loopback", "message", "paging", "presence", "probe", "profile", "quota",
+                   "reading", "settings", "transport", "webhooks")
 }  # fmt: skip
 PLUGINS = {"tap_precoro", "target_precoro"}
 FORBIDDEN = {
@@ -26,6 +26,23 @@ FORBIDDEN = {
     ),
     "tap-precoro/tap_precoro": {"requests", "backoff", "precoro_sandbox", "target_precoro"},
     "target-precoro/target_precoro": {"requests", "backoff", "precoro_sandbox", "tap_precoro"},
+}
+# Room of a plugin, and the rooms beside it that it stands on.
+GROUND = {
+    "target-precoro/target_precoro": {
+        "records": set(),
+        "messages": set(),
+        "lookups": {"records"},
+        "journal": {"records"},
+        "telling": {"records"},
+        "writes": {"records", "journal"},
+    },
+    "tap-precoro/tap_precoro": {
+        "files": set(),
+        "telling": set(),
+        "filters": {"invoices"},
+        "streams": {"invoices", "files", "telling", "filters"},
+    },
 }
 # The one module of the client that is a server.
 ALLOWED = {
@@ -62,6 +79,18 @@ def test_the_sandbox_reads_the_table_and_nothing_else_of_the_api() -> None:
         if imported.startswith("precoro_api.")
     }
     assert api <= {"enums", "fields", "resource", "resources"}
+
+
+@pytest.mark.parametrize("plugin", GROUND)
+def test_a_room_stands_on_those_below_it(plugin: str) -> None:
+    package = Path(plugin).name
+    for room, below in GROUND[plugin].items():
+        paths = sorted((ROOT / plugin / room).glob("*.py"))
+        assert paths, f"there is no {room}"
+        for path in paths:
+            used = {name.split(".")[1] for name in imports_of(path) if name.startswith(package)}
+            above = used - below - {room} - {"tap"}  # streams know their tap, as the SDK's do
+            assert not above, f"{room}/{path.name} imports {above}"
 
 
 @pytest.mark.parametrize("plugin", ["tap-precoro/tap_precoro", "target-precoro/target_precoro"])

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 from precoro_sandbox import Sandbox, SandboxClock
 from precoro_sandbox.app import Served
-from target_precoro.journal import Journal
+from target_precoro.journal.journal import Journal
 
 from proof import bugs, disk, into, machine, out_of, outages
 from proof.bugs import BUGS

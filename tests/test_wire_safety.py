@@ -24,7 +24,7 @@ from precoro_api import BY_NAME
 from precoro_api.plain import private_file
 from precoro_sandbox import Sandbox, SandboxClock
 from starlette.responses import JSONResponse
-from target_precoro.routes import ACCEPTED
+from target_precoro.records.routes import ACCEPTED
 
 SPEED = 6000
 TOKEN, EMAIL = "tkn-4f1c9e7ab2", "ada.lovelace@secret.example"

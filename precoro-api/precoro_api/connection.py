@@ -12,8 +12,8 @@ from requests import Request, RequestException
 
 from precoro_api.client import Client
 from precoro_api.clock import Clock, FastClock, SystemClock
-from precoro_api.download import is_loopback
 from precoro_api.errors import SettingsError
+from precoro_api.loopback import is_loopback
 from precoro_api.paging import MAX_PAGE, PAGE_SIZES
 from precoro_api.profile import profile_of
 from precoro_api.quota import Limits, Policy, Quota, open_ledger, token_digest

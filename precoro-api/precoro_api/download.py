@@ -6,7 +6,6 @@ tells. A link is followed as a stranger: without key or e-mail, over https, and 
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import logging
 import threading
@@ -20,6 +19,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 
 from precoro_api import errors
+from precoro_api.loopback import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Mapping
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     Into = Callable[[], AbstractContextManager[IO[bytes]]]
 
-__all__ = ["Download", "TooLarge", "download", "is_loopback", "judged", "link_in"]
+__all__ = ["Download", "TooLarge", "download", "judged", "link_in"]
 
 _CHUNK = 64 * 1024
 _LONGEST_METADATA = 1024 * 1024
@@ -142,16 +142,6 @@ def judged(link: str, *, at: str, api: str) -> str:
     if scheme == "https" or (scheme == "http" and here):
         return url
     raise ValueError(f"it begins with {scheme}, not with https")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def link_in(

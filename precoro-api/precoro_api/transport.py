@@ -19,8 +19,8 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import NewConnectionError, SSLError
 
 from precoro_api import errors
-from precoro_api.download import is_loopback
 from precoro_api.limits import read_limit, server_moment
+from precoro_api.loopback import is_loopback
 from precoro_api.message import Exchange, Message
 
 if TYPE_CHECKING:

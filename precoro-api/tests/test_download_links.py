@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from precoro_api import errors
-from precoro_api.download import is_loopback, judged
+from precoro_api.download import judged
+from precoro_api.loopback import is_loopback
 
 from .downloaded_files import FILE, JSON, PDF, SECRETS, Place, fetch, told
 

@@ -19,8 +19,8 @@ from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
 
 from tap_precoro.forecast import forecast_of
-from tap_precoro.output import Interrupted, OutputGone
-from tap_precoro.streams import Stopped
+from tap_precoro.streams.stream import Stopped
+from tap_precoro.telling.output import Interrupted, OutputGone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,7 +18,7 @@ from precoro_api.resources import CUSTOM_VALUES
 from precoro_api.settings import Setting
 
 from tap_precoro.custom_columns import COLUMN_PREFIX, column_names
-from tap_precoro.obeying import each_once
+from tap_precoro.filters.obeying import each_once
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping, MutableMapping

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, cast
 from precoro_api import BadCredentials, NotAllowed, NotFound, PrecoroError, QuotaSpent
 from precoro_api.resources import CUSTOM_VALUES
 
-from tap_precoro.attachments import AttachmentStream
 from tap_precoro.custom_fields import FieldKind
-from tap_precoro.documents import DETAIL_LIMIT, DocumentStream
+from tap_precoro.filters.obeying import sifted
 from tap_precoro.invoices import is_invoice
-from tap_precoro.listing import Listing
-from tap_precoro.lists import ListStream
-from tap_precoro.nested import NestedStream, StockStream
-from tap_precoro.obeying import sifted
-from tap_precoro.pushed import Way
-from tap_precoro.values import ValueStream
+from tap_precoro.streams.attachments import AttachmentStream
+from tap_precoro.streams.documents import DETAIL_LIMIT, DocumentStream
+from tap_precoro.streams.listing import Listing
+from tap_precoro.streams.lists import ListStream
+from tap_precoro.streams.nested import NestedStream, StockStream
+from tap_precoro.streams.pushed import Way
+from tap_precoro.streams.values import ValueStream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from precoro_api import Reading, Resource
     from precoro_api.paging import Page
 
-    from tap_precoro.pushed import Pushed
-    from tap_precoro.resume import Listed
-    from tap_precoro.streams import PrecoroStream
+    from tap_precoro.streams.pushed import Pushed
+    from tap_precoro.streams.resume import Listed
+    from tap_precoro.streams.stream import PrecoroStream
     from tap_precoro.tap import TapPrecoro
 
 __all__ = ["AT_LEAST", "UP_TO", "Need", "needs_of"]

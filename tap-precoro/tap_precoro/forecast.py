@@ -8,8 +8,8 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from tap_precoro.estimate import AT_LEAST, Need, needs_of
-from tap_precoro.pace import Pace, Stop, roughly
-from tap_precoro.tally import aligned, counted
+from tap_precoro.telling.pace import Pace, Stop, roughly
+from tap_precoro.telling.tally import aligned, counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -17,19 +17,16 @@ from precoro_api.profile import profile_of
 from precoro_api.settings import Setting, json_schema, unknown_settings
 from typing_extensions import override
 
-from tap_precoro.attachments import ATTACHMENT_MAX_MB, ATTACHMENTS_PATH, AttachmentStream
 from tap_precoro.command import COULD_NOT_WORK, Command
 from tap_precoro.custom_fields import CUSTOM_FIELDS, Catalogue
-from tap_precoro.documents import DETAIL_LIMIT, DETAIL_ORDER, DetailStream, LineStream
-from tap_precoro.drift import STRICT_SCHEMA
-from tap_precoro.filters import FILTERS, ListFilter, filters_of
-from tap_precoro.listing import Listing
-from tap_precoro.lists import PAYMENTS_WINDOW, ListStream
-from tap_precoro.nested import OptionStream, StockStream
-from tap_precoro.obeying import Obedience, SiftedReading, each_once
-from tap_precoro.output import Interrupted, Output, OutputGone
-from tap_precoro.progress import Progress
-from tap_precoro.pushed import (
+from tap_precoro.filters.filters import FILTERS, ListFilter, filters_of
+from tap_precoro.filters.obeying import Obedience, SiftedReading, each_once
+from tap_precoro.streams.attachments import ATTACHMENT_MAX_MB, ATTACHMENTS_PATH, AttachmentStream
+from tap_precoro.streams.documents import DETAIL_LIMIT, DETAIL_ORDER, DetailStream, LineStream
+from tap_precoro.streams.listing import Listing
+from tap_precoro.streams.lists import PAYMENTS_WINDOW, ListStream
+from tap_precoro.streams.nested import OptionStream, StockStream
+from tap_precoro.streams.pushed import (
     RECONCILE_HOURS,
     WEBHOOK_SPOOL,
     Pushed,
@@ -37,9 +34,12 @@ from tap_precoro.pushed import (
     pushed_of,
     spool_of,
 )
-from tap_precoro.streams import COMPANY, PrecoroStream, Stopped, read_start
-from tap_precoro.tally import Tally
-from tap_precoro.values import ValueStream
+from tap_precoro.streams.stream import COMPANY, PrecoroStream, Stopped, read_start
+from tap_precoro.streams.values import ValueStream
+from tap_precoro.telling.drift import STRICT_SCHEMA
+from tap_precoro.telling.output import Interrupted, Output, OutputGone
+from tap_precoro.telling.progress import Progress
+from tap_precoro.telling.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     from precoro_api import Client, Reading, Resource
 
-    from tap_precoro.documents import DocumentStream
+    from tap_precoro.streams.documents import DocumentStream
 
 __all__ = ["TapPrecoro"]
 

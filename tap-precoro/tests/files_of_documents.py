@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import fsspec
-from tap_precoro.failures import FileRef
+from tap_precoro.files.failures import FileRef
 
 if TYPE_CHECKING:
     from collections.abc import Callable

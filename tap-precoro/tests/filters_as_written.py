@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from precoro_api import RESOURCES, SettingsError
-from tap_precoro.filters import filters_of
+from tap_precoro.filters.filters import filters_of
 
 LISTS = [each.name for each in RESOURCES if each.list and not each.parent]
 YEAR = {"from": "2025-01-01", "to": "2025-12-31"}

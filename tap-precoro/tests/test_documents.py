@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from precoro_sandbox import Fault
 from starlette.responses import JSONResponse
-from tap_precoro.streams import Stopped
+from tap_precoro.streams.stream import Stopped
 from tap_precoro.tap import TapPrecoro
 
 ORDERS = "purchase_orders"

@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from precoro_api.clock import FastClock
 from precoro_api.quota import MemoryLedger, Quota
-from tap_precoro.drift import Keys, SchemaDrifted, told
-from tap_precoro.resume import Listed
+from tap_precoro.streams.resume import Listed
 from tap_precoro.tap import TapPrecoro
+from tap_precoro.telling.drift import Keys, SchemaDrifted, told
 
 KNOWN = ("id", "name", "city")
 

@@ -17,8 +17,8 @@ from precoro_api.quota.windows import LENGTHS, Book, Grant, Limits, Window, deci
 from precoro_sandbox import Fault
 from tap_precoro.estimate import Need
 from tap_precoro.forecast import Forecast, forecast_of
-from tap_precoro.pace import Pace, roughly
 from tap_precoro.tap import TapPrecoro
+from tap_precoro.telling.pace import Pace, roughly
 
 ORDERS = "purchase_orders"
 DETAILS, LINES = f"{ORDERS}_details", f"{ORDERS}_items"

@@ -11,7 +11,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from precoro_api import BadCredentials, QuotaSpent, SettingsError
 from precoro_sandbox import Fault
-from tap_precoro.files import Folder
+from tap_precoro.files.files import Folder
 
 from .files_of_documents import (
     MOST,

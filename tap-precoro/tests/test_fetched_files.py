@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from precoro_sandbox import Fault
-from tap_precoro.files import Folder
+from tap_precoro.files.files import Folder
 
 from .files_of_documents import (
     MOST,
@@ -217,8 +217,8 @@ def halting() -> Iterator[Halting]:
 FETCH = """
     import sys
     from precoro_api import client_from
-    from tap_precoro.failures import FileRef
-    from tap_precoro.files import Folder
+    from tap_precoro.files.failures import FileRef
+    from tap_precoro.files.files import Folder
 
     settings = {"auth_token": "t", "email": "e", "base_url": sys.argv[1], "quota_path": "memory"}
     folder = Folder(sys.argv[2], client_from(settings, "tap-precoro/test"), most=10**9)

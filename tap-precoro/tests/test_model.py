@@ -27,11 +27,11 @@ from precoro_api.quota import Limits, MemoryLedger, Policy, Quota
 from precoro_sandbox import Sandbox, SandboxClock
 from precoro_sandbox.shapes import shape
 from singer_sdk.singerlib.json import serialize_json
-from tap_precoro.documents import LineStream
-from tap_precoro.lists import ListStream
-from tap_precoro.obeying import SiftedReading
-from tap_precoro.resume import Listed
-from tap_precoro.streams import PrecoroStream, Stopped
+from tap_precoro.filters.obeying import SiftedReading
+from tap_precoro.streams.documents import LineStream
+from tap_precoro.streams.lists import ListStream
+from tap_precoro.streams.resume import Listed
+from tap_precoro.streams.stream import PrecoroStream, Stopped
 from tap_precoro.tap import TapPrecoro
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tap_precoro.files import path_in_folder, safe_name
+from tap_precoro.files.files import path_in_folder, safe_name
 
 from .files_of_documents import file
 

@@ -17,7 +17,7 @@ from itertools import groupby
 import pytest
 from precoro_api import Client
 from precoro_api.quota import Limits, Policy, Quota
-from tap_precoro.progress import Progress
+from tap_precoro.telling.progress import Progress
 
 ORDERS = "purchase_orders"
 DETAILS = f"{ORDERS}_details"

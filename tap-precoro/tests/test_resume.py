@@ -17,8 +17,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from precoro_api import BY_NAME
-from tap_precoro.listing import Listing
-from tap_precoro.resume import Listed, Memory, digest_of
+from tap_precoro.streams.listing import Listing
+from tap_precoro.streams.resume import Listed, Memory, digest_of
 from tap_precoro.tap import TapPrecoro
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"

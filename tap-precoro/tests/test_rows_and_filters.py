@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from precoro_api import RESOURCES
-from tap_precoro.filters import ListFilter, filters_of
+from tap_precoro.filters.filters import ListFilter, filters_of
 
 from .filters_as_written import LISTS, YEAR, one, refused
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from precoro_api import BY_NAME, client_from
 from precoro_sandbox import Sandbox, SandboxClock
-from tap_precoro.filters import ListFilter
+from tap_precoro.filters.filters import ListFilter
 
 from .filters_as_written import one
 

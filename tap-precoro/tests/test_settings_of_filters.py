@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 from precoro_api.enums import DocumentStatus, SupplierStatus
-from tap_precoro.filters import FILTERS, filters_of
+from tap_precoro.filters.filters import FILTERS, filters_of
 
 from .filters_as_written import LISTS, YEAR, one, refused
 

@@ -12,8 +12,8 @@ import signal
 import pytest
 from precoro_sandbox import Fault
 from singer_sdk.logging import StructuredFormatter
-from tap_precoro.tally import Tally, aligned
 from tap_precoro.tap import TapPrecoro
+from tap_precoro.telling.tally import Tally, aligned
 
 ORDERS = "purchase_orders"
 DETAILS, LINES = f"{ORDERS}_details", f"{ORDERS}_items"

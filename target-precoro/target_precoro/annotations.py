@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from precoro_api import BY_NAME, PrecoroError, QuotaSpent
 from precoro_api.fields import unwrap
 
-from target_precoro.equality import is_empty
-from target_precoro.form_keys import EXTERNAL_ID
+from target_precoro.records.equality import is_empty
+from target_precoro.records.form_keys import EXTERNAL_ID
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from precoro_api import Client, Resource
 
     from target_precoro.engine import Engine
-    from target_precoro.outcome import Outcome, Pending
+    from target_precoro.records.outcome import Outcome, Pending
 
 __all__ = ["Annotations"]
 

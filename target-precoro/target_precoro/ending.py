@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from precoro_api import BadCredentials, PrecoroError, QuotaSpent, SettingsError
 
-from target_precoro.limit import TooManyFailures
+from target_precoro.telling.limit import TooManyFailures
 
 if TYPE_CHECKING:
     import logging

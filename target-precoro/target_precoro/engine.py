@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 from precoro_api import BY_NAME, NotAllowed, NotFound, SettingsError
 
-from target_precoro.details import Details
-from target_precoro.directories import Directories
-from target_precoro.form_keys import EXTERNAL_ID
-from target_precoro.identity import circles, fingerprint, key_of, node_of, wave_of
-from target_precoro.indexed_rows import folded
-from target_precoro.journal import Begun, Earlier, Intent
-from target_precoro.outcome import ROW_ERRORS, Outcome, Pending, class_of
-from target_precoro.parking import Parking
-from target_precoro.payments import PAYMENTS, Payments
-from target_precoro.resolving import Resolving, known_place, references_in
-from target_precoro.side_by_side import SideBySide
-from target_precoro.upsert import (
+from target_precoro.journal.journal import Begun, Earlier, Intent
+from target_precoro.journal.parking import Parking
+from target_precoro.lookups.details import Details
+from target_precoro.lookups.directories import Directories
+from target_precoro.lookups.payments import Payments
+from target_precoro.lookups.resolving import Resolving, known_place, references_in
+from target_precoro.records.equality import folded
+from target_precoro.records.form_keys import EXTERNAL_ID
+from target_precoro.records.identity import circles, fingerprint, key_of, node_of, wave_of
+from target_precoro.records.outcome import ROW_ERRORS, Outcome, Pending, class_of
+from target_precoro.records.routes import PAYMENTS
+from target_precoro.records.upsert import (
     Create,
     Found,
     Link,
@@ -39,9 +39,10 @@ from target_precoro.upsert import (
     plan,
     unchangeable,
 )
-from target_precoro.wanted import listed
-from target_precoro.writer import MadeElsewhere
-from target_precoro.writers import Writers
+from target_precoro.records.wanted import listed
+from target_precoro.writes.side_by_side import SideBySide
+from target_precoro.writes.writer import MadeElsewhere
+from target_precoro.writes.writers import Writers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -49,13 +50,13 @@ if TYPE_CHECKING:
     from precoro_api import Client, Resource
     from precoro_api.profile import Profile
 
-    from target_precoro.directory import Directory
-    from target_precoro.journal import Journal
-    from target_precoro.preview import Preview
-    from target_precoro.routes import Route
-    from target_precoro.upsert import Plan
-    from target_precoro.wanted import Reference
-    from target_precoro.writer import Writer
+    from target_precoro.journal.journal import Journal
+    from target_precoro.lookups.directory import Directory
+    from target_precoro.plans.preview import Preview
+    from target_precoro.records.routes import Route
+    from target_precoro.records.upsert import Plan
+    from target_precoro.records.wanted import Reference
+    from target_precoro.writes.writer import Writer
 
 __all__ = ["Engine"]
 

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from precoro_api import SettingsError
 
-from target_precoro.equality import is_empty
-from target_precoro.form_keys import EXTERNAL_ID, form_keys
-from target_precoro.outcome import ROW_ERRORS, Outcome, Pending, class_of
-from target_precoro.upsert import Change, Refused, Update
-from target_precoro.wanted import Wanted
+from target_precoro.records.equality import is_empty
+from target_precoro.records.form_keys import EXTERNAL_ID, form_keys
+from target_precoro.records.outcome import ROW_ERRORS, Outcome, Pending, class_of
+from target_precoro.records.upsert import Change, Refused, Update
+from target_precoro.records.wanted import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from target_precoro.routes import Route
+    from target_precoro.records.routes import Route
     from target_precoro.target import TargetPrecoro
 
 __all__ = ["Missing", "sorted_out"]

@@ -10,16 +10,16 @@ from singer_sdk import Sink
 from singer_sdk.exceptions import InvalidRecord
 from typing_extensions import override
 
-from target_precoro.checking import Validator
-from target_precoro.wanted import listed, wanted_of
+from target_precoro.messages.checking import Validator
+from target_precoro.records.wanted import listed, wanted_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from target_precoro.outcome import Pending
-    from target_precoro.routes import Route
+    from target_precoro.records.outcome import Pending
+    from target_precoro.records.routes import Route
+    from target_precoro.records.wanted import Wanted
     from target_precoro.target import TargetPrecoro
-    from target_precoro.wanted import Wanted
 
 __all__ = ["GatheringSink", "PrecoroSink"]
 

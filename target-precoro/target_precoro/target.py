@@ -19,25 +19,22 @@ from singer_sdk.mapper import SameRecordTransform
 from typing_extensions import override
 
 from target_precoro.annotations import Annotations
-from target_precoro.applying import Applying
-from target_precoro.approvals import ApprovalSink
 from target_precoro.command import Command
-from target_precoro.custom_values import Values, ValueSink
 from target_precoro.ending import ENDINGS, FAILED_ROWS, Interrupted, exit_code
 from target_precoro.engine import Engine
-from target_precoro.faults import fault_of
-from target_precoro.held_states import HeldStates
-from target_precoro.identity import key_of
-from target_precoro.journal import Journal
-from target_precoro.limit import FailureLimit, TooManyFailures
+from target_precoro.journal.journal import Journal
+from target_precoro.messages.faults import fault_of
+from target_precoro.messages.held_states import HeldStates
+from target_precoro.messages.reader import Reader, lines_of
 from target_precoro.missing import Missing
-from target_precoro.outcome import Came, Outcome, Pending
-from target_precoro.plan_file import PlanWriter
-from target_precoro.plan_run import apply_plan
-from target_precoro.preview import Preview
-from target_precoro.reader import Reader, lines_of
-from target_precoro.rehearsal import PlannedDirectories, unchanged_journal
-from target_precoro.routes import (
+from target_precoro.plans.applying import Applying
+from target_precoro.plans.file import PlanWriter
+from target_precoro.plans.preview import Preview
+from target_precoro.plans.rehearsal import PlannedDirectories, unchanged_journal
+from target_precoro.plans.run import apply_plan
+from target_precoro.records.identity import key_of
+from target_precoro.records.outcome import Came, Outcome, Pending
+from target_precoro.records.routes import (
     ACCEPTED,
     APPROVALS,
     VALUES,
@@ -46,10 +43,13 @@ from target_precoro.routes import (
     goes_to,
     route_of,
 )
+from target_precoro.records.wanted import wanted_of
 from target_precoro.settings import OWN_SETTINGS, journal_path
 from target_precoro.sinks import GatheringSink, PrecoroSink
-from target_precoro.telling import Telling
-from target_precoro.wanted import wanted_of
+from target_precoro.special_streams.approvals import ApprovalSink
+from target_precoro.special_streams.custom_values import Values, ValueSink
+from target_precoro.telling.limit import FailureLimit, TooManyFailures
+from target_precoro.telling.telling import Telling
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from precoro_api import Client
     from singer_sdk import Sink
 
-    from target_precoro.wanted import Wanted
+    from target_precoro.records.wanted import Wanted
 
 __all__ = ["TargetPrecoro"]
 

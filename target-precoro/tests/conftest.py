@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 from precoro_sandbox import Sandbox, SandboxClock
-from target_precoro.journal import Journal
+from target_precoro.journal.journal import Journal
 from target_precoro.target import TargetPrecoro
 
 from .journal_entries import Clock
@@ -208,7 +208,7 @@ def opened(path: Path, clock: Clock) -> Iterator[Callable[..., Journal]]:
 PRELUDE = """
 import json, sys, time
 from pathlib import Path
-from target_precoro.journal import *
+from target_precoro.journal.journal import *
 def say(*what): print(json.dumps(what), flush=True)
 def intent(key): return Intent("suppliers", key, time.time(), {"name": key})
 journal = Journal(Path(sys.argv[1]), now=time.time)

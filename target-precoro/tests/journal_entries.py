@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 
-from target_precoro.journal import Intent, Parked
+from target_precoro.journal.journal import Intent, Parked
 
 
 class Clock:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from precoro_api import RESOURCES
 from precoro_sandbox import Fault
-from target_precoro.form_keys import form_keys
-from target_precoro.lost_posts import LostPosts
-from target_precoro.routes import MATCH_ON
-from target_precoro.upsert import Create
+from target_precoro.records.form_keys import form_keys
+from target_precoro.records.routes import MATCH_ON
+from target_precoro.records.upsert import Create
+from target_precoro.writes.lost_posts import LostPosts
 
 FIELD = {"custom_field_id": 100001}
 OPTIONS = "item_custom_field_options"

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from singer_sdk.exceptions import InvalidRecord
 from singer_sdk.sinks.core import JSONSchemaValidator
-from target_precoro.checking import Validator
+from target_precoro.messages.checking import Validator
 
 TYPES = ["string", "integer", "number", "boolean", "null", "object", "array"]
 NAMES = ["a", "b", "c"]

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from precoro_api import BY_NAME
 from precoro_api.encoding import scalar
-from target_precoro.equality import is_empty, merged, misfit, same_id, says, sent
-from target_precoro.form_keys import form_keys
+from target_precoro.records.equality import is_empty, merged, misfit, same_id, says, sent
+from target_precoro.records.form_keys import form_keys
 
 ITEMS, SUPPLIERS, TERMS, CONTRACTS, PAYMENTS, RECEIPTS, OPTIONS = (
     BY_NAME[name]

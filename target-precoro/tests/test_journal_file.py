@@ -12,7 +12,7 @@ import pytest
 from filelock import FileLock
 from precoro_api.errors import SettingsError
 from precoro_api.quota import SqliteLedger
-from target_precoro.journal import Begun, Busy, JournalError
+from target_precoro.journal.journal import Begun, Busy, JournalError
 
 from .journal_entries import garbage, heard, intent, row
 

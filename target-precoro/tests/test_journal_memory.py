@@ -6,7 +6,7 @@ import json
 import threading
 
 import pytest
-from target_precoro.journal import Begun, Busy, Earlier
+from target_precoro.journal.journal import Begun, Busy, Earlier
 
 from .journal_entries import intent, row
 

@@ -19,7 +19,7 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
-from target_precoro.journal import Begun, Busy, Earlier, Journal
+from target_precoro.journal.journal import Begun, Busy, Earlier, Journal
 
 from .journal_entries import Clock, garbage, heard, intent, row
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from target_precoro.routes import check_streams, route_of
+from target_precoro.records.routes import check_streams, route_of
 
 BY_STREAM = [
     {"modes": {"supplierz": "link"}},

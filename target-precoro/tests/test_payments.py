@@ -11,10 +11,10 @@ import pytest
 from hypothesis import strategies as st
 from precoro_api import BY_NAME
 from precoro_sandbox import Fault
-from target_precoro.payments import plan_payment
-from target_precoro.routes import route_of
-from target_precoro.upsert import Create, Link, Refused, Skipped
-from target_precoro.wanted import wanted_of
+from target_precoro.lookups.payments import plan_payment
+from target_precoro.records.routes import route_of
+from target_precoro.records.upsert import Create, Link, Refused, Skipped
+from target_precoro.records.wanted import wanted_of
 
 APPROVED, PAID, CANCELED = 2, 5, 8
 

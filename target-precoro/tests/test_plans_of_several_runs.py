@@ -7,7 +7,7 @@ import os
 import time
 
 import pytest
-from target_precoro.plan_merging import kept_steps, merged_steps
+from target_precoro.plans.merging import kept_steps, merged_steps
 
 SCHEMA = {"properties": {}}
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 from precoro_sandbox import Fault
-from target_precoro.journal import Begun, Intent, Journal
+from target_precoro.journal.journal import Begun, Intent, Journal
 
 from .planned_loads import lines_of, named, rows, suppliers, vendors, writes
 

@@ -20,7 +20,7 @@ from precoro_api.plain import harmless
 from precoro_api.quota import Policy
 from precoro_api.quota.windows import LENGTHS
 from precoro_sandbox import Sandbox, SandboxClock
-from target_precoro.cost import Cost, budget_told, time_told, wait_for
+from target_precoro.plans.cost import Cost, budget_told, time_told, wait_for
 
 OPTIONS = "document_custom_field_options"
 FIELD = 100_001

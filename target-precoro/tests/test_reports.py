@@ -12,8 +12,8 @@ from precoro_api import SettingsError
 from precoro_sandbox import Fault
 from singer_sdk import Target
 from singer_sdk.sinks import RecordSink
-from target_precoro.limit import FailureLimit
-from target_precoro.tally import Tally
+from target_precoro.telling.limit import FailureLimit
+from target_precoro.telling.tally import Tally
 
 IBAN, PHONE = "DE89370400440532013000", "+49 30 5550100"
 

@@ -7,8 +7,8 @@ import logging
 
 import pytest
 from precoro_api import BY_NAME, SettingsError
-from target_precoro.form_keys import form_keys, names_of, path_keys
-from target_precoro.routes import ACCEPTED, DOCUMENTS, MATCH_ON, check_streams, route_of
+from target_precoro.records.form_keys import form_keys, names_of, path_keys
+from target_precoro.records.routes import ACCEPTED, DOCUMENTS, MATCH_ON, check_streams, route_of
 
 
 @pytest.mark.parametrize(

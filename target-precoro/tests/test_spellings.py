@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from target_precoro.routes import route_of
-from target_precoro.wanted import Reference, wanted_of
+from target_precoro.records.routes import route_of
+from target_precoro.records.wanted import Reference, wanted_of
 
 
 def read(stream, record, **settings):

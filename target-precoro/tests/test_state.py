@@ -10,7 +10,7 @@ import time
 
 import pytest
 from precoro_sandbox import Fault
-from target_precoro.held_states import HeldStates
+from target_precoro.messages.held_states import HeldStates
 
 SCHEMA = {"type": "object", "properties": {}}
 

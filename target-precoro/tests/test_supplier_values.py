@@ -6,7 +6,7 @@ import json
 from decimal import Decimal
 
 import pytest
-from target_precoro.supplier_values import as_sent, changed_values
+from target_precoro.special_streams.supplier_values import as_sent, changed_values
 
 VALUES = "supplier_custom_field_values"
 FIELD = 913

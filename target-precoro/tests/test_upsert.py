@@ -14,12 +14,21 @@ from precoro_api import BY_NAME, SettingsError
 from precoro_api.encoding import encode_form
 from precoro_api.fields import Kind
 from precoro_sandbox.forms import decode_form
-from target_precoro import upsert
-from target_precoro.equality import says
-from target_precoro.form_keys import form_keys, path_keys
-from target_precoro.routes import ACCEPTED, MATCH_ON, Route, route_of
-from target_precoro.upsert import Create, Found, Link, Refused, Skipped, Unchanged, Update, plan
-from target_precoro.wanted import Reference, wanted_of
+from target_precoro.records import upsert
+from target_precoro.records.equality import says
+from target_precoro.records.form_keys import form_keys, path_keys
+from target_precoro.records.routes import ACCEPTED, MATCH_ON, Route, route_of
+from target_precoro.records.upsert import (
+    Create,
+    Found,
+    Link,
+    Refused,
+    Skipped,
+    Unchanged,
+    Update,
+    plan,
+)
+from target_precoro.records.wanted import Reference, wanted_of
 
 SUPPLIERS, ITEMS, TERMS = (BY_NAME[name] for name in ("suppliers", "items", "payment_terms"))
 

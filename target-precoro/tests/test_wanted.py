@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 from precoro_api import BY_NAME
-from target_precoro.routes import ACCEPTED, route_of
-from target_precoro.upsert import Found, Refused, plan
-from target_precoro.wanted import Reference, record_names, reference_of, wanted_of
+from target_precoro.records.routes import ACCEPTED, route_of
+from target_precoro.records.upsert import Found, Refused, plan
+from target_precoro.records.wanted import Reference, record_names, reference_of, wanted_of
 
 
 def read(stream, record, **settings):

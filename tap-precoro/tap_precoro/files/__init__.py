@@ -1,0 +1,1 @@
+"""Files of documents, in a folder of any file system."""

@@ -1,0 +1,1 @@
+"""The streams, and what those remember that fetch document by document."""

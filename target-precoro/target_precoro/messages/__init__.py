@@ -1,0 +1,1 @@
+"""The input: lines to messages, records that are checked, and states that are held."""

@@ -1,0 +1,1 @@
+"""Streams whose records are no records of Precoro: approvals, and values of suppliers."""

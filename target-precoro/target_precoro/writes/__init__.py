@@ -1,0 +1,1 @@
+"""The calls that write: what goes into them, and what their answers prove."""
