@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 import pytest
 from precoro_api import QuotaSpent
 from precoro_api.limits import Limit
-from precoro_api.quota import Limits, MemoryLedger, Policy, Quota, SqliteLedger
+from precoro_api.quota import LedgerError, Limits, MemoryLedger, Policy, Quota, SqliteLedger
 
 DAY = 1_800_057_600.0  # 2027-01-16 00:00:00 UTC
 
@@ -112,6 +112,56 @@ def test_the_windows_are_the_servers_even_where_this_machines_clock_is_wrong():
     began = clock.now()
     take(quota, 6)
     assert 8 <= clock.now() - began <= 13  # the server's minute ends ten seconds later
+
+
+def quota_under(wrong):
+    """One request under a clock that is so far ahead, and an answer with the server's."""
+    clock = Clock(DAY + 10 + wrong)
+    quota = Quota(clock, limits=Limits(minute=5))
+    quota.acquire("GET /a", "a")
+    quota.answered(clock.now(), datetime.fromtimestamp(DAY + 10, timezone.utc))
+    return clock, quota
+
+
+@pytest.mark.parametrize("wrong", [-7 * 3600, -300, -30, 30, 300, 7 * 3600])
+def test_what_left_before_the_servers_clock_was_known_counts_once(wrong):
+    _, quota = quota_under(wrong)
+    report = quota.report()
+    used = [report["windows"][kind]["used"] for kind in ("minute", "hour", "day")]
+    assert (used, report["use"]) == ([1, 1, 1], {"/a": 1})
+
+
+@pytest.mark.parametrize("wrong", [-7 * 3600, -300, -30, 300, 7 * 3600])
+def test_what_left_before_the_servers_clock_was_known_is_not_sent_again_too_soon(wrong):
+    clock, quota = quota_under(wrong)
+    began = clock.now()
+    take(quota, 4)
+    assert clock.now() == began
+    quota.acquire("GET /a", "a")
+    assert 60 <= clock.now() - began < 63
+    quota.acquire("GET /a", "a")
+    assert 120 <= clock.now() - began < 126
+
+
+class Failing(MemoryLedger):
+    """A ledger that fails from some moment on."""
+
+    fails = False
+
+    def transact(self, keys, work, now):
+        if self.fails:
+            raise LedgerError("quota_path: the disk is full")
+        return super().transact(keys, work, now)
+
+
+def test_an_answer_is_not_lost_where_the_ledger_is():
+    clock, ledger = Clock(), Failing()
+    quota = Quota(clock, ledger=ledger)
+    quota.acquire("GET /a", "a")
+    ledger.fails = True
+    quota.answered(clock.now(), datetime.fromtimestamp(DAY, timezone.utc))
+    with pytest.raises(LedgerError):
+        quota.acquire("GET /b", "b")
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,6 @@ def lose(serve, load, tmp_path):
             if lost:
                 sandbox.faults.add(Fault("lost", method="POST"))
                 path = "/itemcustomfields" if resource == OPTIONS else ""
-                looks += resource == OPTIONS
                 sandbox.faults.add(Fault("500", times=99, method="GET", path=path, skip=looks))
             run = load(sandbox, resource, [{**given[0], **news}], **settings)
             sandbox.faults.clear()

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-MANY = 60
+MANY = 36
 PARENT = {
     "item_custom_field_options": "item_custom_fields",
     "document_custom_field_options": "document_custom_fields",
@@ -96,7 +96,7 @@ def each_is_there_once(sandbox, resource):
         ("payment_terms", 9),
         ("locations", 15),
         ("item_custom_field_options", 8),
-        ("document_custom_field_options", 11),
+        ("document_custom_field_options", 9),
     ],
 )
 def test_killed_again_and_again_each_is_made_once(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from precoro_api.quota import leases
 from precoro_api.quota.leases import Lease, Turn
 from precoro_api.quota.ledger import LedgerError
-from precoro_api.quota.windows import IDENTICAL_PAUSE, Book, Refusal, decide, refund, tell
+from precoro_api.quota.windows import IDENTICAL_PAUSE, Book, Refusal, count, decide, refund, tell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,6 +108,23 @@ class Account:
         verdict, used = self._ledger.transact(keys, work, now)
         lease.settle(used)
         return verdict
+
+    def recount(self, turn: Turn, *, now: float, spread: float) -> None:
+        """Count a turn that was used where it belongs: it left at that moment."""
+        book_key, identity_key, before_key = self._keys_of(turn)
+        use_key = self._key("use", int(now // _DAY))
+
+        def work(stored: Mapping[str, Any]) -> tuple[Change, None]:
+            changes = dict(self._undone(stored, turn, now))
+            kept = {**stored, **{key: value for key, (value, _) in changes.items()}}
+            book, _ = count(Book.from_json(kept[book_key]), now=now, spread=spread)
+            moments, use = kept[identity_key], kept[use_key] or {}
+            changes[book_key] = (book.to_json(), now + _KEPT)
+            changes[identity_key] = ([*moments, now + spread], now + _KEPT_IDENTITY)
+            changes[use_key] = ({**use, turn.label: use.get(turn.label, 0) + 1}, now + _KEPT)
+            return changes, None
+
+        self._ledger.transact(tuple({book_key, identity_key, before_key, use_key}), work, now)
 
     def take_back(self, now: float) -> int:
         """Undo the turns of processes that ended before they used them; how many there were."""

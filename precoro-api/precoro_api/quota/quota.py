@@ -9,13 +9,13 @@ import math
 import random
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from precoro_api.clock import moment_text
 from precoro_api.errors import QuotaSpent
 from precoro_api.quota.account import Account
-from precoro_api.quota.ledger import MemoryLedger
+from precoro_api.quota.ledger import LedgerError, MemoryLedger
 from precoro_api.quota.policy import Policy
 from precoro_api.quota.report import report_of
 from precoro_api.quota.server_clock import ServerClock
@@ -73,6 +73,7 @@ class Quota:
         self._local = threading.local()
         self._refusals = 0
         self._looked_at = -math.inf
+        self._early: list[tuple[Turn, float]] = []
         self.sent = 0
         self.waited = 0.0
 
@@ -90,6 +91,17 @@ class Quota:
     def answered(self, sent_at: float, date: datetime | None) -> None:
         """Learn from an answer: how long it took, and what the server's clock said."""
         self._server.answered(sent_at, date)
+        if self._early and self._server.is_known:
+            self._count_early_anew()
+
+    def _count_early_anew(self) -> None:
+        """Turns that were used before the server's clock was known, in the windows they are of."""
+        with self._lock:
+            early, self._early = self._early, []
+        for turn, left_at in early:
+            now, spread = self._server.bounds(left_at)
+            with suppress(LedgerError):  # the next turn says so: this answer is not to be lost
+                self._account.recount(turn, now=now, spread=spread)
 
     # Asking for a turn
 
@@ -115,6 +127,9 @@ class Quota:
                 after.set()
         moment = self._clock.now()
         lease.use(turn)
+        if not self._server.is_known:
+            with self._lock:
+                self._early.append((turn, moment))
         return moment
 
     def need(self, many: int, resource: str) -> None:

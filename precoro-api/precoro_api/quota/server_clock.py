@@ -36,9 +36,17 @@ class ServerClock:
         low, high = self._offset or (0.0, 0.0)
         return self._clock.now() + (low + high) / 2
 
-    def bounds(self) -> tuple[float, float]:
-        """The earliest moment that it may be, and how much later a request may arrive."""
-        local = self._clock.now()
+    @property
+    def is_known(self) -> bool:
+        """Whether an answer has told it."""
+        return self._offset is not None
+
+    def bounds(self, local: float | None = None) -> tuple[float, float]:
+        """The earliest moment that it may be, and how much later a request may arrive.
+
+        Now, or when this machine's clock showed `local`.
+        """
+        local = self._clock.now() if local is None else local
         low, high = self._offset or (-_UNSURE, _UNSURE)
         travel = max(self._latencies, default=_UNKNOWN_TRAVEL) + _HOLD_UP
         return local + low, (high - low) + travel

@@ -22,6 +22,7 @@ __all__ = [
     "Limits",
     "Refusal",
     "Window",
+    "count",
     "decide",
     "refund",
     "tell",
@@ -165,15 +166,27 @@ def decide(
         if who and why != "priority":
             waiting = {**waiting, who: (priority, until + 2.0)}
         return Refusal(until, why, replace(book, waiting=waiting))
+    book, where = count(book, now=now, spread=spread, counted=counted)
+    return Grant(book, (*recent, now + spread), where)
+
+
+def count(
+    book: Book, *, now: float, spread: float, counted: Counted | None = None
+) -> tuple[Book, Counted]:
+    """The book with a request that leaves now and arrives within `spread` seconds; and where.
+
+    It does not count again in windows where it is `counted`.
+    """
     after, where = {}, {}
-    for kind, window in windows.items():
-        known, end = counted.get(kind, ()), window.start + LENGTHS[kind]
+    for kind, length in LENGTHS.items():
+        window = book.windows.get(kind, Window()).at(now, length)
+        known, end = (counted or {}).get(kind, ()), window.start + length
         starts = (window.start, end) if now + spread >= end else (window.start,)
         new = [start for start in starts if start not in known]
         where[kind] = [*known, *new]
         used, carried = window.used + (window.start in new), window.carried + (end in new)
         after[kind] = Window(window.start, used, carried, window.anchor)
-    return Grant(replace(book, windows=after), (*recent, now + spread), where)
+    return replace(book, windows=after), where
 
 
 def refund(book: Book, counted: Counted) -> Book:
