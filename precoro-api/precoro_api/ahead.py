@@ -61,7 +61,9 @@ def in_order(calls: Iterable[Callable[[], T]], quota: Quota) -> Iterator[T]:
     finally:
         if pool is not None:
             given_up.set()
-            pool.shutdown(wait=True, cancel_futures=True)
+            # A thread of the pool comes here where it collects what nobody uses any more.
+            own = getattr(_this_thread, "works_ahead", False)
+            pool.shutdown(wait=not own, cancel_futures=True)
 
 
 def _work_ahead() -> None:

@@ -361,3 +361,17 @@ def test_quick_requests_are_never_two_at_once(counting: Counting, client_of: Mak
     client = client_of(counting.url, clock=Quick(1.0))
     assert len(list(client.details(SUPPLIERS, range(15)))) == 15
     assert counting.gauge.most == 1
+
+
+def test_what_nobody_uses_any_more_may_be_collected_by_a_thread_of_its_own(time: Any) -> None:
+    given, closed = threading.Event(), threading.Event()
+
+    def close() -> None:
+        given.wait(10)
+        results.close()
+        closed.set()
+
+    results = in_order([lambda: None, close, lambda: None, lambda: None], slow(time))
+    next(results)
+    given.set()
+    assert closed.wait(10)
